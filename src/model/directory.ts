@@ -1,0 +1,85 @@
+/** Who exists, who may log in, and which domains are ours. */
+import type { Address, DomainName } from './address.ts';
+import type { Mailbox } from './mailbox.ts';
+
+/** The way a client came in, as far as it decides which domain a bare name belongs to. */
+export interface Arrival {
+  /** Local IP address connected to (of the client's connection, also behind PROXY protocol). */
+  readonly localAddress: string | undefined;
+  /** TLS server name (SNI) the client asked for. */
+  readonly serverName: string | undefined;
+}
+
+/** A login name as typed, one character per Unicode code point, not yet trusted in any way. */
+export interface Claim {
+  readonly login: string;
+  readonly arrival: Arrival;
+}
+
+export type ScramHash = 'sha1' | 'sha256';
+
+/** How a claim is backed. The answer to it is worked out where the passwords are, so no verifier leaves the directory. */
+export type Proof =
+  | { readonly kind: 'password'; readonly password: Buffer }
+  /** RFC 1939 section 7: digest = MD5(timestamp ‖ password), 32 hex digits in lower case. */
+  | { readonly kind: 'apop'; readonly timestamp: string; readonly digest: string }
+  /** RFC 2195: digest = HMAC-MD5(password, challenge), 32 hex digits in lower case. */
+  | { readonly kind: 'cram-md5'; readonly challenge: string; readonly digest: string }
+  /** RFC 5802 section 3. */
+  | { readonly kind: 'scram'; readonly hash: ScramHash; readonly authMessage: Buffer; readonly clientProof: Buffer };
+
+/** Ways to log in that a directory can promise for each of its accounts. */
+export type ProofKind = 'password' | 'apop' | 'cram-md5' | 'scram-sha-1' | 'scram-sha-256';
+
+export type Service = 'pop3' | 'smtp-auth' | 'receive' | 'web';
+
+export interface Account {
+  readonly mailbox: Mailbox;
+  readonly services: ReadonlySet<Service>;
+  /** BCP 47 tag the owner chose; `undefined`: the host's. */
+  readonly language: string | undefined;
+}
+
+export interface Admission {
+  readonly account: Account;
+  /** SCRAM's last word to the client, RFC 5802 section 3. */
+  readonly serverSignature?: Buffer;
+  /** The login name began with `s-`: leave `Status:` alone this session. */
+  readonly noStatus: boolean;
+}
+
+/** What the domain does with mail to a user it doesn't have. */
+export type UnknownUsers =
+  | { readonly kind: 'bounce' }
+  | { readonly kind: 'postmaster' }
+  | { readonly kind: 'address'; readonly address: Address };
+
+export interface HostedDomain {
+  readonly name: DomainName;
+  readonly unknownUsers: UnknownUsers;
+}
+
+/** One rule tried on the way from a login or address to a mailbox, for `postkasse explain`. */
+export interface Step {
+  readonly rule: string;
+  readonly outcome: string;
+}
+
+export interface Directory {
+  /**
+   * The account behind a claim whose proof holds and which may use `service`.
+   * Takes the same work for an unknown user as for a wrong proof.
+   * @throws Fault auth (always the same words), temporary
+   */
+  authenticate(claim: Claim, proof: Proof, service: Service): Promise<Admission>;
+  /** Salt and iteration count for SCRAM; for who doesn't exist or has no verifier, invented ones that stay the same. @throws Fault temporary */
+  scramParameters(claim: Claim, hash: ScramHash): Promise<{ salt: Buffer; iterations: number }>;
+  /** What CAPA and the greeting may announce to who came this way: what *every* account there can honour. */
+  proofKinds(arrival: Arrival): ReadonlySet<ProofKind>;
+  /** The account with exactly this address. @throws Fault temporary */
+  account(address: Address): Promise<Account | undefined>;
+  /** `undefined`: not one of ours. @throws Fault temporary */
+  domain(name: DomainName): Promise<HostedDomain | undefined>;
+  /** How a login name or address is understood, rule by rule; the last step names the account, or why there is none. */
+  explain(claim: Claim): Promise<{ steps: readonly Step[]; account: Account | undefined }>;
+}

@@ -1,0 +1,3 @@
+import type { Translation } from './index.ts';
+
+export const lmtp = {} as const satisfies Record<string, Translation>;
