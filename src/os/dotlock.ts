@@ -1,0 +1,150 @@
+/**
+ * `<mailbox>.lock`, as local(8) and virtual(8) of Postfix, Dovecot, procmail and others make it: whoever creates the file has the mailbox.
+ * Ours holds its process id in the first line, as liblockfile writes it, and in the second what tells a dead process of this machine
+ * from a living one of another: the boot and the pid namespace. Until that is in it, its mode tells whose it is.
+ */
+import fs from 'node:fs';
+import { codeOf, type Disk, type FileStats } from './disk.ts';
+import { lazily } from './native.ts';
+
+/** Of a lock file that is being made; no other program makes one that can be written and not read. */
+const UNSIGNED_MODE = 0o200;
+const SIGNED_MODE = 0o444;
+const PERMISSIONS = 0o7777;
+/** Far longer than it takes to sign one: by then whoever makes it has the kernel lock, too, or is dead. */
+const SIGNING_MS = 2_000;
+
+export interface Dotlock {
+  readonly path: string;
+  /** Removes our own lock file and no other: by now somebody may have taken ours for stale and made another. */
+  release(): void;
+}
+
+export type DotlockAttempt =
+  | { readonly outcome: 'held'; readonly lock: Dotlock }
+  | { readonly outcome: 'busy' }
+  /** A lock file may not be made here: the directory isn't writable for us. */
+  | { readonly outcome: 'not-permitted' };
+
+export interface DotlockOptions {
+  readonly disk: Disk;
+  /** Age after which a lock file is stale, as Postfix's stale_lock_time. */
+  readonly staleMs: number;
+  /** ms since 1970 by the clock that stamps files. */
+  now(): number;
+  /**
+   * Asked before a stale lock file is removed. Two that find the same stale file would otherwise remove each other's new one,
+   * so the caller answers true only while it alone may do so.
+   */
+  mayBreak(): boolean;
+}
+
+/** One attempt, without waiting. @throws Error with `code` on what isn't covered by an outcome (ENOSPC, EIO …) */
+export function tryDotlock(mailbox: string, options: DotlockOptions): DotlockAttempt {
+  const path = `${mailbox}.lock`;
+  try {
+    return create(path, options.disk);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') return notPermitted(error);
+  }
+  if (!isStale(path, options)) return { outcome: 'busy' };
+  // Only now, as it may cost taking another lock; and looked at again under it.
+  if (!options.mayBreak() || !isStale(path, options)) return { outcome: 'busy' };
+  try {
+    options.disk.unlink(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') return notPermitted(error);
+  }
+  try {
+    return create(path, options.disk);
+  } catch (error) {
+    return codeOf(error) === 'EEXIST' ? { outcome: 'busy' } : notPermitted(error);
+  }
+}
+
+function create(path: string, disk: Disk): DotlockAttempt {
+  const fd = disk.open(path, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL, UNSIGNED_MODE);
+  try {
+    const { dev, ino } = sign(fd, disk);
+    return {
+      outcome: 'held',
+      lock: {
+        path,
+        release() {
+          const there = disk.lstat(path);
+          if (there?.dev === dev && there.ino === ino) disk.unlink(path);
+        },
+      },
+    };
+  } catch (error) {
+    disk.unlink(path);
+    throw error;
+  }
+}
+
+function sign(fd: number, disk: Disk): FileStats {
+  try {
+    disk.write(fd, signature());
+    disk.fchmod(fd, SIGNED_MODE);
+  } catch {
+    // Disc full: an empty lock file locks as well, as Postfix's always are, while we have the kernel lock beside it.
+  }
+  try {
+    return disk.fstat(fd);
+  } finally {
+    disk.close(fd);
+  }
+}
+
+function notPermitted(error: unknown): DotlockAttempt {
+  const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return { outcome: 'not-permitted' };
+  throw error;
+}
+
+/** Old enough, by the change time that nobody can set back; or left by a process of ours that is gone for certain. */
+function isStale(path: string, { disk, staleMs, now }: DotlockOptions): boolean {
+  const there = disk.lstat(path);
+  if (there === undefined) return true;
+  const ageMs = now() - Number(there.ctimeNs / 1_000_000n);
+  if (ageMs > staleMs) return true;
+  if (there.isFile() && (there.mode & PERMISSIONS) === UNSIGNED_MODE) return ageMs > SIGNING_MS;
+  return there.isFile() && there.size > 0 && isLeftover(path, disk);
+}
+
+function isLeftover(path: string, disk: Disk): boolean {
+  const octets = Buffer.alloc(200);
+  let length: number;
+  try {
+    const fd = disk.open(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    try {
+      length = disk.read(fd, octets, 0, octets.length, 0);
+    } finally {
+      disk.close(fd);
+    }
+  } catch {
+    return false;
+  }
+  const [pid = '', where = ''] = octets.toString('latin1', 0, length).split('\n');
+  return /^[1-9]\d{0,9}$/.test(pid) && where !== '' && where === whereabouts() && !isAlive(Number(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
+/** Names this boot of this machine and the pid namespace that our process ids belong to; empty where /proc isn't there to say. */
+const whereabouts = lazily((): string => {
+  try {
+    return `postkasse ${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${fs.readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return '';
+  }
+});
+
+const signature = lazily((): Buffer => Buffer.from(`${process.pid}\n${whereabouts()}\n`, 'latin1'));
