@@ -1,0 +1,113 @@
+/** Accounts as a line and the files beside it say, and the rules about whose they may be. */
+import { type Address, formatAddress, type UserName } from '../../model/address.ts';
+import type { Account, Service } from '../../model/directory.ts';
+import type { Log } from '../../model/log.ts';
+import type { Mailbox } from '../../model/mailbox.ts';
+import type { Domain, Domains } from './domains.ts';
+import type { HostUsers } from './hostUsers.ts';
+import type { PasswdLine } from './lines.ts';
+import { type AccountSettings, everyService } from './settings.ts';
+import { type PasswordKind, type PasswordRule, type StoredPassword, storedPassword } from './storedPassword.ts';
+
+export interface Virtual {
+  readonly domain: Domain;
+  readonly user: UserName;
+  readonly line: PasswdLine;
+  readonly mailbox: Mailbox;
+}
+
+/** A user of the host. */
+export interface System {
+  readonly domain: undefined;
+  readonly user: UserName;
+  readonly mailbox: Mailbox;
+}
+
+export type Found = Virtual | System;
+
+export interface AccountsOptions {
+  readonly domains: Domains;
+  /** `undefined`: the host's own users don't log in. */
+  readonly hostUsers: HostUsers | undefined;
+  readonly passwordKind: PasswordKind;
+  readonly processUid: number;
+  readonly minUid: number;
+  readonly log: Log;
+}
+
+export interface Accounts {
+  /** @throws Fault temporary */
+  virtualUser(address: Address): Promise<Virtual | undefined>;
+  systemUser(user: UserName): System | undefined;
+  accountOf(found: Found, settings: AccountSettings | undefined): Account;
+  ruleOf(domain: Domain | undefined): PasswordRule;
+  /** What the password field means; one that makes no sense is told in the log. */
+  passwordOf(found: Virtual): StoredPassword;
+  /** Why a process of this uid can't be used for this account; `undefined`: it can. */
+  refusedUid(found: Virtual): string | undefined;
+  logRefusedUid(found: Virtual, reason: string): void;
+}
+
+export function createAccounts({ domains, hostUsers, passwordKind, processUid, minUid, log }: AccountsOptions): Accounts {
+  /** Lines told of, of each version of a file: whoever guesses passwords must not fill the log. */
+  const told = new WeakMap<object, Set<number>>();
+
+  function place({ domain, line, mailbox }: Virtual) {
+    return { account: mailbox.name, file: domain.passwdPath, line: domain.passwd.lineNumber(line.start) };
+  }
+
+  function ruleOf(domain: Domain | undefined): PasswordRule {
+    const own = domain?.settings.passwordKind;
+    return { kind: own ?? passwordKind, ofDomain: own !== undefined };
+  }
+
+  return {
+    ruleOf,
+
+    async virtualUser(address) {
+      const domain = await domains.find(address.domain);
+      const line = domain?.passwd.find(address.user);
+      if (domain === undefined || line === undefined) return undefined;
+      const { home, owner } = line;
+      return { domain, user: address.user, line, mailbox: { name: formatAddress(address), ...address, home, owner } };
+    },
+
+    systemUser(user) {
+      const found = hostUsers?.find(user);
+      // The host's own passwd file says who this is, so here any uid but root's is as good as the host's word.
+      if (found === undefined || found.uid === 0 || found.uid < minUid) return undefined;
+      const home = found.home.startsWith('/') ? found.home : undefined;
+      return { domain: undefined, user, mailbox: { name: user, user, domain: undefined, home, owner: { uid: found.uid, gid: found.gid } } };
+    },
+
+    accountOf(found, settings) {
+      const services = settings?.services ?? everyService;
+      return {
+        mailbox: found.mailbox,
+        services: settings?.disabled === true ? services.intersection(new Set<Service>(['receive'])) : services,
+        language: settings?.language ?? found.domain?.settings.language,
+      };
+    },
+
+    passwordOf(found) {
+      const stored = storedPassword(found.line, ruleOf(found.domain));
+      if (stored.verifier !== undefined || stored.hint === undefined) return stored;
+      const lines = told.get(found.domain.passwd) ?? new Set();
+      told.set(found.domain.passwd, lines);
+      if (!lines.has(found.line.start)) log.warn('directory.password-not-understood', { ...place(found), hint: stored.hint });
+      lines.add(found.line.start);
+      return stored;
+    },
+
+    refusedUid({ mailbox: { owner } }) {
+      if (owner === undefined) return undefined;
+      if (owner.uid === 0) return 'uid 0 never owns mail';
+      if (owner.uid < minUid) return `uid ${owner.uid} is below ${minUid}`;
+      return owner.uid === processUid ? undefined : `uid ${owner.uid} is not the ${processUid} that this process runs as`;
+    },
+
+    logRefusedUid(found, reason) {
+      log.warn('directory.refused-uid', { ...place(found), uid: found.mailbox.owner?.uid, processUid, reason });
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/** Who exists, from the passwd files of the domains: `<root>/<domain>/passwd`. One Unix user owns all mail. */
+import { type DomainName, parseDomainName } from '../../model/address.ts';
+import type { Directory, UnknownUsers } from '../../model/directory.ts';
+import { Fault } from '../../model/fault.ts';
+import type { Log } from '../../model/log.ts';
+import { type Disk, disk as realDisk } from '../../os/disk.ts';
+import { createResolver } from '../resolve.ts';
+import { everyProof, passwordOnly } from '../schemes/scheme.ts';
+import { createAccounts, type Found } from './accounts.ts';
+import { createAnnounced } from './announced.ts';
+import { createAuthentication } from './authentication.ts';
+import { createDomains } from './domains.ts';
+import { explain } from './explain.ts';
+import { type HostUsers, pamUsers, shadowUsers } from './hostUsers.ts';
+import { createRememberedPasswords } from './remembered.ts';
+import type { PasswordKind } from './storedPassword.ts';
+
+export interface PasswdDirectoryOptions {
+  readonly root: string;
+  /** Path of the passwd file below the domain's folder. Default: passwd. */
+  readonly passwdFile?: string;
+  readonly defaultDomain: DomainName | undefined;
+  /** Characters any of which parts user and domain. */
+  readonly loginDelimiters: string;
+  /** Take `s-` before a name as an option. Default: yes. */
+  readonly loginOptions?: boolean;
+  /** Of domains whose domain.toml doesn't say. */
+  readonly passwordKind: PasswordKind;
+  /** Of domains whose domain.toml doesn't say. Default: bounce. */
+  readonly unknownUsers?: UnknownUsers;
+  /** How the host's own users log in, if they may. */
+  readonly systemUsers: false | 'shadow' | 'pam' | HostUsers;
+  /** File in /etc/pam.d. Default: postkasse. */
+  readonly pamService?: string;
+  /** Accounts with a smaller uid are refused; uid 0 always is. Default: 1. */
+  readonly minUid?: number;
+  /** SASL mechanisms that the host wants announced, whatever the accounts can honour. Default: `auto`, those that all of them can. */
+  readonly mechanisms?: 'auto' | readonly string[];
+  /** Local address → domain of bare names. */
+  readonly addresses: ReadonlyMap<string, DomainName>;
+  /** The name of a local address in DNS, where domains are to be found by it. */
+  readonly reverseName?: (address: string) => Promise<string | undefined>;
+  /** 32 octets, the same after a restart and in each front: salts that are invented come from it. */
+  readonly secret: Buffer;
+  /** Whom the process runs as when it touches mail: accounts of anybody else are refused. */
+  readonly processUid: number;
+  /** How long a password just verified needs no hashing. Default: five minutes. */
+  readonly rememberMs?: number;
+  readonly log: Log;
+  /** ms since 1970, by the clock that file times come from. */
+  readonly now: () => number;
+  readonly disk?: Disk;
+}
+
+const REMEMBER_MS = 5 * 60_000;
+const MOST_REMEMBERED = 20_000;
+const LARGEST_PASSWD = 64 * 1024 * 1024;
+
+export function createPasswdDirectory(options: PasswdDirectoryOptions): Directory {
+  const { log, now, passwordKind, defaultDomain, disk = realDisk } = options;
+  const hostUsers = hostUsersOf(options);
+  const context = { disk, now, log, limitOctets: LARGEST_PASSWD };
+  const domains = createDomains(options.root, options.passwdFile ?? 'passwd', context, () => announced.outdated());
+  const { processUid, minUid = 1 } = options;
+  const accounts = createAccounts({ domains, hostUsers, passwordKind, processUid, minUid, log });
+  const { virtualUser, systemUser } = accounts;
+  const resolver = createResolver<Found>(
+    {
+      delimiters: options.loginDelimiters,
+      options: options.loginOptions ?? true,
+      defaultDomain,
+      addresses: options.addresses,
+      reverseName: options.reverseName,
+    },
+    { hosted: async (name) => (await domains.find(name)) !== undefined, account: virtualUser, systemUser },
+  );
+  const announced = createAnnounced({
+    domains,
+    ruleOf: accounts.ruleOf,
+    now,
+    whenEmpty: passwordKind === 'plain' ? everyProof : passwordOnly,
+    mechanisms: options.mechanisms ?? 'auto',
+    hasSystemUsers: hostUsers !== undefined,
+    domainOfAddress: resolver.domainOfAddress,
+    hostedName(name) {
+      const domain = parseDomainName(name);
+      return domain !== undefined && domains.peek(domain) !== undefined ? domain : undefined;
+    },
+  });
+  const remembered = createRememberedPasswords(options.rememberMs ?? REMEMBER_MS, MOST_REMEMBERED, now);
+  const { authenticate, scramParameters } = createAuthentication({
+    resolver,
+    domains,
+    accounts,
+    hostUsers,
+    defaultDomain,
+    remembered,
+    secret: options.secret,
+  });
+
+  return {
+    authenticate,
+    scramParameters,
+    proofKinds: (arrival) => announced.proofKinds(arrival),
+    explain: (claim) => explain(claim, resolver, accounts, disk),
+
+    async account(address) {
+      const system = address.domain === defaultDomain ? systemUser(address.user) : undefined;
+      if (system !== undefined) return accounts.accountOf(system, undefined);
+      const found = await virtualUser(address);
+      if (found === undefined) return undefined;
+      const reason = accounts.refusedUid(found);
+      if (reason === undefined) return accounts.accountOf(found, await found.domain.accountSettings(found.user));
+      // Somebody's slip in a passwd file: the mail waits until it is put right, rather than bounce.
+      accounts.logRefusedUid(found, reason);
+      throw new Fault('temporary', 'accounts can not be looked up just now', { cause: new Error(`${found.mailbox.name}: ${reason}`) });
+    },
+
+    async domain(name) {
+      const domain = await domains.find(name);
+      if (domain === undefined && (hostUsers === undefined || name !== defaultDomain)) return undefined;
+      return { name, unknownUsers: domain?.settings.unknownUsers ?? options.unknownUsers ?? { kind: 'bounce' } };
+    },
+  };
+}
+
+function hostUsersOf({ systemUsers, pamService, now }: PasswdDirectoryOptions): HostUsers | undefined {
+  if (systemUsers === false) return undefined;
+  if (systemUsers === 'pam') return pamUsers(pamService ?? 'postkasse');
+  return systemUsers === 'shadow' ? shadowUsers(now) : systemUsers;
+}
