@@ -1,0 +1,11 @@
+/** What a failed system call is to the client: trouble here that trying again may help against. The call itself goes to the log as the cause. */
+import { Fault } from '../model/fault.ts';
+
+export function unreadable(error: unknown): Fault {
+  return error instanceof Fault ? error : new Fault('temporary', 'the mailbox can not be read just now', { cause: error });
+}
+
+/** Disc full and quota of the file system included. */
+export function unwritable(error: unknown): Fault {
+  return error instanceof Fault ? error : new Fault('temporary', 'the mailbox can not be written just now', { cause: error });
+}
