@@ -1,0 +1,44 @@
+/** The UPDATE state: RFC 1939 section 6. */
+import { Fault } from '../model/fault.ts';
+import { refusal } from './faults.ts';
+import { expired } from './maildrop.ts';
+import { andThen, ok, type Reply, say } from './replies.ts';
+import { type Ended, release, type Transaction } from './session.ts';
+
+/** Removes what is marked and what has expired, lets go of the maildrop and closes. Removes all or nothing, and says which. */
+export async function update(session: Transaction): Promise<Reply> {
+  const { connection, deleted, host, language, maildrop, retrieved } = session;
+  // A connection lost from here on must not take the maildrop away: QUIT has been said, and the update is due.
+  session.ended = true;
+  const ended: Ended = { state: 'UPDATE', host, connection, language };
+  const gone = expired(session);
+  const removed = gone.size === 0 ? deleted : deleted.union(gone);
+  try {
+    await maildrop.update(removed, retrieved);
+  } catch (thrown) {
+    const fault = Fault.from(thrown);
+    const kind = fault.kind === 'permanent' ? 'permanent' : 'temporary';
+    const failed = new Fault(kind, 'the messages could not be deleted, all of them are still there', { cause: fault.cause ?? fault });
+    return andThen({ ...refusal(session, failed), enters: ended }, 'close');
+  } finally {
+    // Before the reply: a client that comes back at once finds the maildrop free.
+    await release(session, maildrop);
+  }
+  const left = maildrop.messages.length - removed.size;
+  host.log.info('pop3.quit', {
+    session: connection.id,
+    mailbox: session.account.mailbox.name,
+    deleted: deleted.size,
+    expired: removed.size - deleted.size,
+    left,
+    retrieved: retrieved.size,
+    octetsSent: session.octetsSent,
+    ms: host.now() - session.openedAtMs,
+  });
+  return andThen(ok(goodbye(session, left), { enters: ended }), 'close');
+}
+
+function goodbye(session: Transaction, left: number): string {
+  if (left === 0) return say(session, 'goodbye (maildrop empty)');
+  return left === 1 ? say(session, 'goodbye (1 message left)') : say(session, 'goodbye ({messages} messages left)', { messages: left });
+}
