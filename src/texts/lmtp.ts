@@ -1,3 +1,25 @@
 import type { Translation } from './index.ts';
 
-export const lmtp = {} as const satisfies Record<string, Translation>;
+/** Said to who hands us mail, over LMTP or SMTP; also shown to senders whose mail comes back. */
+export const lmtp = {
+  'this is no mail address': { da: 'dette er ingen mailadresse', de: 'das ist keine Mailadresse' },
+  'no such user here': { da: 'den bruger findes ikke her', de: 'diesen Benutzer gibt es hier nicht' },
+  'we do not take mail for that domain': { da: 'vi modtager ikke post til det domæne', de: 'für diese Domain nehmen wir keine Post an' },
+  'this mailbox takes no mail': { da: 'denne postkasse modtager ikke post', de: 'dieses Postfach nimmt keine Post an' },
+  'mail forwarding loop': { da: 'posten kører i ring', de: 'die Post läuft im Kreis' },
+  'message too large, the limit is {limit} octets': {
+    da: 'beskeden er for stor, grænsen er {limit} oktetter',
+    de: 'die Nachricht ist zu groß, die Grenze liegt bei {limit} Oktetten',
+  },
+  'too many recipients': { da: 'for mange modtagere', de: 'zu viele Empfänger' },
+  'no room for the message at the moment': {
+    da: 'der er ikke plads til beskeden for tiden',
+    de: 'für die Nachricht ist zurzeit kein Platz',
+  },
+  'parameter {parameter} is not known here': {
+    da: 'parameteren {parameter} kendes ikke her',
+    de: 'der Parameter {parameter} ist hier nicht bekannt',
+  },
+  'too many connections': { da: 'for mange forbindelser', de: 'zu viele Verbindungen' },
+  'the server is shutting down': { da: 'serveren lukker ned', de: 'der Server wird beendet' },
+} as const satisfies Record<string, Translation>;

@@ -1,0 +1,138 @@
+/** Envelope and message in, one outcome per envelope recipient out. */
+
+import { editFields } from '../message/fields.ts';
+import { fieldValue, fieldValues, headerFields } from '../message/header.ts';
+import type { Account } from '../model/directory.ts';
+import type { Envelope } from '../model/envelope.ts';
+import { Fault } from '../model/fault.ts';
+import type { MaildropStore } from '../model/maildrop.ts';
+import type { Octets } from '../model/octets.ts';
+import type { ReceivedMessage } from './spool.ts';
+import { type Reception, traceFields } from './traceFields.ts';
+import { Undeliverable } from './undeliverable.ts';
+
+export interface Recipient {
+  /** As it came in RCPT, without angle brackets. */
+  readonly address: string;
+  /** ORCPT: what the deliverer says it was before aliases. */
+  readonly original: string | undefined;
+  readonly account: Account;
+}
+
+export interface Transaction {
+  /** Without angle brackets; empty for a bounce. */
+  readonly sender: string;
+  readonly recipients: readonly Recipient[];
+  readonly reception: Reception;
+  readonly receivedAt: Date;
+}
+
+export interface Outcome {
+  /** `undefined`: delivered, and it would survive a power cut. */
+  readonly fault: Fault | undefined;
+  readonly ms: number;
+}
+
+export interface DeliveryOptions {
+  readonly store: MaildropStore;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly clock: () => number;
+}
+
+/** Deliveries of one message that run side by side: each of them may hold a copy. */
+const sideBySide = 8;
+/** What says where a message has been must be ours; the same names further down are somebody else's word. */
+const forgeable = ['Delivered-To', 'Return-Path'];
+/** What the deliverer itself put there is said again by ours. */
+const repeated = { names: ['X-Original-To'], above: 'Received' };
+
+/** Outcomes in the order of the recipients; never rejects. The same recipient twice is one delivery. */
+export async function deliver(
+  message: ReceivedMessage,
+  transaction: Transaction,
+  { store, clock }: DeliveryOptions,
+): Promise<readonly Outcome[]> {
+  const header = readHeader(message.head);
+  const content = singlePiece(editFields(message.content, { strip: forgeable, stripOnTop: repeated }));
+  const deliveries = new Map<string, Promise<Outcome>>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  const one = async (recipient: Recipient): Promise<Outcome> => {
+    if (running >= sideBySide) await new Promise<void>((resolve) => waiting.push(resolve));
+    running++;
+    const startedAt = clock();
+    try {
+      await deliverTo(recipient);
+      return { fault: undefined, ms: clock() - startedAt };
+    } catch (thrown) {
+      return { fault: Fault.from(thrown), ms: clock() - startedAt };
+    } finally {
+      running--;
+      waiting.shift()?.();
+    }
+  };
+
+  const deliverTo = async ({ address, original, account }: Recipient): Promise<void> => {
+    const { mailbox } = account;
+    if (header.deliveredTo.has(mailbox.name.toLowerCase())) throw new Undeliverable('5.4.6', 'mail forwarding loop');
+    const envelope: Envelope = {
+      sender: transaction.sender,
+      recipient: address,
+      originalRecipient: original ?? header.originalTo ?? address,
+      receivedAt: transaction.receivedAt,
+    };
+    const fields = Buffer.from(traceFields(mailbox.name, envelope, transaction.reception) + header.gap);
+    await store.deliver(mailbox, following(fields, content), envelope);
+  };
+
+  return Promise.all(
+    transaction.recipients.map((recipient) => {
+      const key = `${recipient.account.mailbox.name}\n${recipient.address}\n${recipient.original ?? ''}`;
+      const delivery = deliveries.get(key) ?? one(recipient);
+      deliveries.set(key, delivery);
+      return delivery;
+    }),
+  );
+}
+
+interface ReadHeader {
+  /** In lower case. */
+  readonly deliveredTo: ReadonlySet<string>;
+  /** What the deliverer put there. */
+  readonly originalTo: string | undefined;
+  /** What keeps a message that begins with white space from going on where the last new field ends. */
+  readonly gap: string;
+}
+
+function readHeader(head: Uint8Array): ReadHeader {
+  const deliveredTo = new Set(fieldValues(head, 'Delivered-To').map((value) => value.toLowerCase()));
+  return { deliveredTo, originalTo: originalTo(head), gap: head[0] === 0x20 || head[0] === 0x09 ? '\r\n' : '' };
+}
+
+/** Postfix' lmtp(8) with flags=O puts X-Original-To first; one below a Received line came from elsewhere. */
+function originalTo(head: Uint8Array): string | undefined {
+  for (const field of headerFields(head)) {
+    const name = field.name.toLowerCase();
+    if (name === 'received') return undefined;
+    if (name === 'x-original-to') return fieldValue(head, field) || undefined;
+  }
+  return undefined;
+}
+
+/** Small messages in one piece, so that each delivery is one write. */
+function singlePiece(octets: Octets): Octets {
+  if (!(Symbol.iterator in octets)) return octets;
+  const pieces = [...octets];
+  return pieces.length === 1 ? pieces : [Buffer.concat(pieces)];
+}
+
+function following(first: Uint8Array, rest: Octets): Octets {
+  if (Symbol.iterator in rest) return [Buffer.concat([first, ...rest])];
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield first;
+      yield* rest;
+    },
+  };
+}
