@@ -1,0 +1,196 @@
+/** What a mail connection does with its transactions, over LMTP and SMTP alike: resolve at RCPT, spool at DATA, deliver, reply. */
+import type { SMTPServerAddress, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
+import {
+  deliver,
+  type Outcome,
+  type ReceivedMessage,
+  type Recipient,
+  type Resolver,
+  Spool,
+  type SpoolOptions,
+  Undeliverable,
+} from '../delivery/index.ts';
+import { originalRecipient } from '../lmtp/arguments.ts';
+import { replyTo } from '../lmtp/replies.ts';
+import { Fault } from '../model/fault.ts';
+import type { Log } from '../model/log.ts';
+import type { MaildropStore } from '../model/maildrop.ts';
+import type { Speaker } from '../texts/speaker.ts';
+
+export interface ReceptionOptions {
+  readonly resolver: Resolver;
+  readonly store: MaildropStore;
+  readonly speaker: Speaker;
+  readonly log: Log;
+  readonly now: () => number;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly clock: () => number;
+  readonly hostname: string;
+  readonly spool: SpoolOptions;
+  readonly maxMessageOctets: number;
+  readonly maxRecipients: number;
+}
+
+type Done = (error?: Error | null, replies?: string | (string | Error)[]) => void;
+
+interface Accepted {
+  readonly sender: string;
+  /** One for each RCPT that was accepted, so that each gets its reply, also the same one twice. RFC 2033 section 4.2. */
+  readonly recipients: Recipient[];
+}
+
+export class MailReception {
+  readonly #options: ReceptionOptions;
+  readonly #service: 'lmtp' | 'smtp';
+  readonly #accepted = new WeakMap<SMTPServerSession, Accepted>();
+  delivered = 0;
+  failed = 0;
+
+  constructor(service: 'lmtp' | 'smtp', options: ReceptionOptions) {
+    this.#service = service;
+    this.#options = options;
+  }
+
+  readonly onMailFrom = (sender: SMTPServerAddress, session: SMTPServerSession, done: Done): void => {
+    const unknown = unknownParameter(sender, knownToMail);
+    if (unknown === undefined) this.#accepted.set(session, { sender: sender.address, recipients: [] });
+    done(unknown && this.#refusal(unknown));
+  };
+
+  readonly onRcptTo = (recipient: SMTPServerAddress, session: SMTPServerSession, done: Done): void => {
+    this.#accept(recipient, session).then(
+      () => done(),
+      (thrown: unknown) => done(this.#refusal(Fault.from(thrown))),
+    );
+  };
+
+  readonly onData = (stream: SMTPServerDataStream, session: SMTPServerSession, done: Done): void => {
+    const { maxMessageOctets, spool: spoolOptions } = this.#options;
+    const spool = new Spool(spoolOptions);
+    let fault: Fault | undefined;
+    const give = (up: Fault) => {
+      fault = up;
+      spool.discard();
+    };
+    stream.on('data', (chunk: Buffer) => {
+      // What is too large or can't be kept is still read to its end, where the reply is due.
+      if (fault) return;
+      if (spool.octets + chunk.length > maxMessageOctets)
+        return give(new Undeliverable('5.3.4', 'message too large, the limit is {limit} octets', { values: { limit: maxMessageOctets } }));
+      const written = spool.write(chunk);
+      if (!written) return;
+      stream.pause();
+      written
+        .catch((cause: unknown) => give(new Undeliverable('4.3.1', 'no room for the message at the moment', { cause })))
+        .then(() => stream.resume());
+    });
+    // The client went away: half a message is none.
+    stream.on('error', () => spool.discard());
+    stream.on('end', () => {
+      const received = fault ? Promise.reject(fault) : spool.finish();
+      received
+        .then((message) => this.#deliver(message, session))
+        .then(
+          (replies) => done(null, replies),
+          (thrown: unknown) => {
+            spool.discard();
+            done(null, this.#failAll(session, Fault.from(thrown)));
+          },
+        );
+    });
+  };
+
+  async #accept(recipient: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
+    const { resolver, log, maxRecipients } = this.#options;
+    const accepted = this.#accepted.get(session);
+    const unknown = unknownParameter(recipient, knownToRcpt);
+    if (unknown) throw unknown;
+    if (!accepted || accepted.recipients.length >= maxRecipients) throw new Undeliverable('4.5.3', 'too many recipients');
+    const { address } = recipient;
+    const resolution = await resolver.resolve(address);
+    if (resolution.outcome !== 'deliver') {
+      const fields = { session: session.id, recipient: address, sender: accepted.sender, ...whyOf(resolution.fault) };
+      if (resolution.outcome === 'defer') log.warn(`${this.#service}.deferred`, fields);
+      else log.info(`${this.#service}.refused`, fields);
+      throw resolution.fault;
+    }
+    const orcpt = parametersOf(recipient).get('ORCPT');
+    const original = typeof orcpt === 'string' ? originalRecipient(orcpt) : undefined;
+    accepted.recipients.push({ address, original, account: resolution.account });
+  }
+
+  async #deliver(message: ReceivedMessage, session: SMTPServerSession): Promise<string | (string | Error)[]> {
+    const { store, clock, now, hostname } = this.#options;
+    const accepted = this.#accepted.get(session) ?? { sender: '', recipients: [] };
+    const id = `${session.id}.${session.transaction}`;
+    const reception = {
+      protocol:
+        (session.envelope.smtpUtf8 ? 'UTF8' : '') +
+        (session.envelope.smtpUtf8 ? session.transmissionType.replace(/^E/, '') : session.transmissionType),
+      clientName: session.hostNameAppearsAs || 'unknown',
+      clientAddress: session.remoteAddress || undefined,
+      hostname,
+      id,
+    };
+    try {
+      const outcomes = await deliver(message, { ...accepted, reception, receivedAt: new Date(now()) }, { store, clock });
+      for (const [i, outcome] of outcomes.entries()) this.#note(id, accepted, accepted.recipients[i], message.octets, outcome);
+      const replies = outcomes.map(({ fault }) => (fault ? this.#refusal(fault) : `2.0.0 delivered as ${id}`));
+      return this.#service === 'lmtp' ? replies : [oneReply(replies)];
+    } finally {
+      message.close();
+    }
+  }
+
+  /** Before any delivery was tried. */
+  #failAll(session: SMTPServerSession, fault: Fault): (string | Error)[] {
+    const accepted = this.#accepted.get(session) ?? { sender: '', recipients: [] };
+    const id = `${session.id}.${session.transaction}`;
+    for (const recipient of accepted.recipients) this.#note(id, accepted, recipient, undefined, { fault, ms: 0 });
+    const replies = accepted.recipients.map(() => this.#refusal(fault));
+    return this.#service === 'lmtp' ? replies : replies.slice(0, 1);
+  }
+
+  #note(id: string, { sender }: Accepted, recipient: Recipient | undefined, octets: number | undefined, { fault, ms }: Outcome): void {
+    const { log } = this.#options;
+    const mailbox = recipient?.account.mailbox.name;
+    const fields = { id, sender, recipient: recipient?.address, mailbox, octets, ms: Math.round(ms * 10) / 10 };
+    if (fault) {
+      this.failed++;
+      log.warn(`${this.#service}.failed`, { ...fields, ...whyOf(fault) });
+    } else {
+      this.delivered++;
+      log.info(`${this.#service}.delivered`, fields);
+    }
+  }
+
+  #refusal(fault: Fault): Error {
+    const { code, status, text } = replyTo(fault, this.#options.speaker);
+    return Object.assign(new Error(`${status} ${text}`), { responseCode: code });
+  }
+}
+
+/** SMTP has one reply for all recipients. Where some have the message and others not, the client is to try again: twice is better than never. */
+function oneReply(replies: readonly (string | Error)[]): string | Error {
+  const failed = replies.filter((reply) => reply instanceof Error);
+  const temporary = failed.find((reply) => reply.message.startsWith('4'));
+  return temporary ?? failed[0] ?? replies[0] ?? '2.0.0 delivered';
+}
+
+/** SIZE, BODY and SMTPUTF8 are announced; RET, ENVID, NOTIFY, ORCPT and AUTH come from clients that take DSN and AUTH for granted. */
+const knownToMail = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH']);
+const knownToRcpt = new Set(['NOTIFY', 'ORCPT']);
+
+function unknownParameter(address: SMTPServerAddress, known: ReadonlySet<string>): Fault | undefined {
+  for (const parameter of parametersOf(address).keys())
+    if (!known.has(parameter)) return new Undeliverable('5.5.4', 'parameter {parameter} is not known here', { values: { parameter } });
+  return undefined;
+}
+
+function parametersOf({ args }: SMTPServerAddress): ReadonlyMap<string, unknown> {
+  return new Map(Object.entries(args || {}));
+}
+
+function whyOf(fault: Fault): { why: string; cause: unknown } {
+  return { why: fault.message, cause: fault.cause };
+}
