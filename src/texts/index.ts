@@ -2,14 +2,21 @@
  * Every sentence the program says to somebody outside, in each language it speaks: the English one is the key.
  * A sentence that isn't here doesn't compile; a language that lacks one falls back to English.
  */
+import { cli } from './cli.ts';
 import { common } from './common.ts';
+import { config } from './config.ts';
+import { directory } from './directory.ts';
 import { lmtp } from './lmtp.ts';
+import { maildrops } from './maildrops.ts';
+import { net } from './net.ts';
+import { os } from './os.ts';
 import { pop3 } from './pop3.ts';
+import { sasl } from './sasl.ts';
 
 export type Language = 'da' | 'de';
 export type Translation = Readonly<Record<Language, string>>;
 /** What stands for `{name}` in a text. */
 export type Values = Readonly<Record<string, string | number>>;
 
-export const catalogue = { ...common, ...pop3, ...lmtp } as const;
+export const catalogue = { ...cli, ...common, ...config, ...directory, ...pop3, ...lmtp, ...maildrops, ...net, ...os, ...sasl } as const;
 export type Text = keyof typeof catalogue;

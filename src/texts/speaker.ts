@@ -19,6 +19,20 @@ export function createSpeaker(own: Phrasebook = new Map()): Speaker {
   const languages = [{ tag: 'en', name: 'English' }, ...Object.entries(builtIn).map(([tag, name]) => ({ tag, name }))];
   for (const [tag, { name }] of own) if (!languages.some((known) => known.tag === tag)) languages.push({ tag, name });
 
+  /** Each sentence as it was first said, in turn: words, name, words … Parting it anew would cost more than the rest of a reply. */
+  const parted = new Map<string, readonly string[]>();
+
+  function fill(sentence: string, values: Values): string {
+    let parts = parted.get(sentence);
+    if (parts === undefined) {
+      parts = sentence.split(/\{(\w+)\}/);
+      parted.set(sentence, parts);
+    }
+    let said = parts[0] ?? '';
+    for (let n = 1; n < parts.length; n += 2) said += filledIn(parts[n] ?? '', values) + parts[n + 1];
+    return said;
+  }
+
   return {
     languages,
     say(text, values, language) {
@@ -40,9 +54,8 @@ function isBuiltIn(language: string): language is Language {
   return Object.hasOwn(builtIn, language);
 }
 
-function fill(sentence: string, values: Values): string {
-  if (!sentence.includes('{')) return sentence;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    Object.hasOwn(values, name) ? String(values[name]).replace(/[\r\n]+/g, ' ') : whole,
-  );
+function filledIn(name: string, values: Values): string {
+  if (!Object.hasOwn(values, name)) return `{${name}}`;
+  const value = values[name];
+  return typeof value === 'string' ? value.replace(/[\r\n]+/g, ' ') : String(value);
 }

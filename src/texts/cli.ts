@@ -1,0 +1,85 @@
+import type { Translation } from './index.ts';
+
+export const cli = {
+  '{file}: no mistakes found': { da: '{file}: ingen fejl fundet', de: '{file}: keine Fehler gefunden' },
+  'mailbox: {path} ({format})': { da: 'postkasse: {path} ({format})', de: 'Postfach: {path} ({format})' },
+  'mailbox: {path} ({format}, not there yet)': {
+    da: 'postkasse: {path} ({format}, findes ikke endnu)',
+    de: 'Postfach: {path} ({format}, noch nicht vorhanden)',
+  },
+  'Password: ': { da: 'Adgangskode: ', de: 'Passwort: ' },
+  'Once more: ': { da: 'En gang til: ', de: 'Noch einmal: ' },
+  'no password given': { da: 'ingen adgangskode angivet', de: 'kein Passwort angegeben' },
+  'the two passwords differ': { da: 'de to adgangskoder er forskellige', de: 'die beiden Passwörter sind verschieden' },
+  'no such mailbox: {name}': { da: 'ingen sådan postkasse: {name}', de: 'kein solches Postfach: {name}' },
+  '{name} is not an address': { da: '{name} er ikke en adresse', de: '{name} ist keine Adresse' },
+  '{path} is in the way': { da: '{path} er i vejen', de: '{path} ist im Weg' },
+  '{path} is {format} already': { da: '{path} er allerede {format}', de: '{path} ist bereits {format}' },
+  '1 message converted to {format}; the old mailbox is kept as {path}': {
+    da: '1 besked omdannet til {format}; den gamle postkasse er gemt som {path}',
+    de: '1 Nachricht in {format} umgewandelt; das alte Postfach liegt unter {path}',
+  },
+  '{count} messages converted to {format}; the old mailbox is kept as {path}': {
+    da: '{count} beskeder omdannet til {format}; den gamle postkasse er gemt som {path}',
+    de: '{count} Nachrichten in {format} umgewandelt; das alte Postfach liegt unter {path}',
+  },
+
+  '{detail}': { da: '{detail}', de: '{detail}' },
+  'certificate: {detail}': { da: 'certifikat: {detail}', de: 'Zertifikat: {detail}' },
+  '{listener}: another program listens there already': {
+    da: '{listener}: et andet program lytter der allerede',
+    de: '{listener}: dort lauscht schon ein anderes Programm',
+  },
+  '{listener}: this host does not have that address': {
+    da: '{listener}: denne maskine har ikke den adresse',
+    de: '{listener}: dieser Rechner hat diese Adresse nicht',
+  },
+  '{listener}: ports below 1024 need root': {
+    da: '{listener}: porte under 1024 kræver root',
+    de: '{listener}: Ports unter 1024 brauchen root',
+  },
+  '{listener}: not allowed': { da: '{listener}: ikke tilladt', de: '{listener}: nicht erlaubt' },
+  '{listener}: its folder is not there': { da: '{listener}: dens mappe findes ikke', de: '{listener}: das Verzeichnis dafür fehlt' },
+  '{listener}: {detail}': { da: '{listener}: {detail}', de: '{listener}: {detail}' },
+  '{setting}: {folder} can not be made ({detail})': {
+    da: '{setting}: {folder} kan ikke oprettes ({detail})',
+    de: '{setting}: {folder} kann nicht angelegt werden ({detail})',
+  },
+  '{setting}: uid {uid} can not write to {folder} ({detail})': {
+    da: '{setting}: uid {uid} kan ikke skrive i {folder} ({detail})',
+    de: '{setting}: uid {uid} kann nicht in {folder} schreiben ({detail})',
+  },
+  '{path}: already running, process {pid}': { da: '{path}: kører allerede, proces {pid}', de: '{path}: läuft bereits, Prozess {pid}' },
+  '{path}: should be a file of its own; remove it': {
+    da: '{path}: skal være en fil for sig selv; fjern den',
+    de: '{path}: muss eine eigene Datei sein; bitte entfernen',
+  },
+  'the host has no user {name}': { da: 'maskinen har ingen bruger {name}', de: 'der Rechner hat keinen Benutzer {name}' },
+  'the host has no group {name}': { da: 'maskinen har ingen gruppe {name}', de: 'der Rechner hat keine Gruppe {name}' },
+  'mail is never handled as root': { da: 'post behandles aldrig som root', de: 'Mail wird nie als root behandelt' },
+
+  'Postkasse is running. Ctrl-C ends it.': { da: 'Postkasse kører. Ctrl-C afslutter.', de: 'Postkasse läuft. Strg-C beendet es.' },
+  'STLS too': { da: 'også STLS', de: 'auch STLS' },
+  'with a certificate of its own making': { da: 'med et selvlavet certifikat', de: 'mit einem selbst gemachten Zertifikat' },
+  'takes mail for kvt.dk': { da: 'tager imod post til kvt.dk', de: 'nimmt Mail für kvt.dk an' },
+  'login {name}, password {password}': {
+    da: 'brugernavn {name}, adgangskode {password}',
+    de: 'Anmeldung {name}, Passwort {password}',
+  },
+  'Mail and settings are in {folder}': { da: 'Post og indstillinger ligger i {folder}', de: 'Mail und Einstellungen liegen in {folder}' },
+  '(the folder you started it in is closed to the user {user}, who handles mail here)': {
+    da: '(mappen, det blev startet i, er lukket for brugeren {user}, som behandler posten her)',
+    de: '(das Verzeichnis, in dem es gestartet wurde, ist dem Benutzer {user} verschlossen, der hier die Mail behandelt)',
+  },
+  'To send a mail, and to fetch it:': { da: 'For at sende en mail og hente den:', de: 'Eine Mail senden und abholen:' },
+  'ending ...': { da: 'afslutter ...', de: 'wird beendet ...' },
+  'to take ports that are free: {command}': { da: 'for at tage ledige porte: {command}', de: 'um freie Ports zu nehmen: {command}' },
+  '{folder} can not be used ({detail}); choose another with --data': {
+    da: '{folder} kan ikke bruges ({detail}); vælg en anden med --data',
+    de: '{folder} ist nicht benutzbar ({detail}); mit --data ein anderes wählen',
+  },
+  '{folder} belongs to somebody else; choose another with --data': {
+    da: '{folder} tilhører en anden; vælg en anden med --data',
+    de: '{folder} gehört jemand anderem; mit --data ein anderes wählen',
+  },
+} as const satisfies Record<string, Translation>;
