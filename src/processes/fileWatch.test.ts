@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { stampOf, watchFiles } from './fileWatch.ts';
+
+test('a change is told once, when it has stayed for one look; links are followed', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const folder = mkdtempSync(join(tmpdir(), 'postkasse-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [certificate, key, target] = ['cert.pem', 'key.pem', 'key1.pem'].map((name) => join(folder, name)) as [string, string, string];
+  for (const path of [certificate, target]) writeFileSync(path, 'one');
+  symlinkSync(target, key);
+  const files = [certificate, key];
+  let changes = 0;
+  const end = watchFiles(files, stampOf(files), () => changes++);
+  const look = (times: number) => {
+    t.mock.timers.tick(times * 1000);
+    return changes;
+  };
+  assert.equal(look(3), 0);
+  writeFileSync(`${certificate}.new`, 'two!');
+  renameSync(`${certificate}.new`, certificate);
+  assert.equal(look(1), 0);
+  writeFileSync(target, 'two!');
+  assert.equal(look(1), 0);
+  assert.equal(look(1), 1);
+  assert.equal(look(3), 1);
+  unlinkSync(certificate);
+  assert.equal(look(2), 2);
+  writeFileSync(certificate, 'three');
+  assert.equal(look(2), 3);
+  end();
+  writeFileSync(certificate, 'four, four');
+  assert.equal(look(5), 3);
+});
