@@ -1,0 +1,34 @@
+/** `npm run bench [NAME …]`: prints a table for each benchmark. Figures of different runs don't compare; the ratios of one run do. */
+
+import { benchBigMailbox } from './bigMailbox.ts';
+import { benchConnections } from './connections.ts';
+import { benchDeliveries } from './deliveries.ts';
+import { dovecotAvailable } from './dovecot.ts';
+import { benchMailChecks } from './mailChecks.ts';
+import { measureOctetLoops } from './octetLoops.ts';
+import { benchRetrieval } from './retrieval.ts';
+import { formatTable, type Table } from './table.ts';
+
+const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
+  octets: measureOctetLoops,
+  'checks-maildir': () => benchMailChecks('maildir'),
+  'checks-mbox': () => benchMailChecks('mbox'),
+  'retr-maildir': () => benchRetrieval('maildir'),
+  'retr-mbox': () => benchRetrieval('mbox'),
+  big: benchBigMailbox,
+  connections: benchConnections,
+  'lmtp-maildir': () => benchDeliveries('maildir', 20),
+  'lmtp-mbox': () => benchDeliveries('mbox', 20),
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));
+if (unknown.length > 0) {
+  process.stderr.write(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}\n`);
+  process.exit(64);
+}
+if (!dovecotAvailable()) process.stdout.write('Dovecot is not measured: it is not installed, or this is not root.\n\n');
+for (const [name, run] of Object.entries(benchmarks)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  process.stdout.write(`${formatTable(await run())}\n`);
+}
