@@ -2,12 +2,14 @@
 import type { Address, DomainName } from './address.ts';
 import type { Mailbox } from './mailbox.ts';
 
-/** The way a client came in, as far as it decides which domain a bare name belongs to. */
+/** The way a client came in, as far as it decides which domain a bare name belongs to, and who may come. */
 export interface Arrival {
   /** Local IP address connected to (of the client's connection, also behind PROXY protocol). */
   readonly localAddress: string | undefined;
   /** TLS server name (SNI) the client asked for. */
   readonly serverName: string | undefined;
+  /** IP address of the client, also behind PROXY protocol; left out where nobody came from anywhere (`explain`). Accounts may be open to some networks only. */
+  readonly remoteAddress?: string | undefined;
 }
 
 /** A login name as typed, one character per Unicode code point, not yet trusted in any way. */
@@ -46,6 +48,8 @@ export interface Admission {
   readonly serverSignature?: Buffer;
   /** The login name began with `s-`: leave `Status:` alone this session. */
   readonly noStatus: boolean;
+  /** Called when no maildrop will be opened for it: lets go of what a directory elsewhere holds ready. Left out where there is nothing. */
+  abandon?(): void;
 }
 
 /** What the domain does with mail to a user it doesn't have. */
@@ -74,6 +78,8 @@ export interface Directory {
   authenticate(claim: Claim, proof: Proof, service: Service): Promise<Admission>;
   /** Salt and iteration count for SCRAM; for who doesn't exist or has no verifier, invented ones that stay the same. @throws Fault temporary */
   scramParameters(claim: Claim, hash: ScramHash): Promise<{ salt: Buffer; iterations: number }>;
+  /** Where `proofKinds` has to find out first: resolves, within some seconds, when it has. `undefined`: it knows. Never rejects. */
+  ready?(arrival: Arrival): Promise<void> | undefined;
   /** What CAPA and the greeting may announce to who came this way: what *every* account there can honour. */
   proofKinds(arrival: Arrival): ReadonlySet<ProofKind>;
   /** The account with exactly this address. @throws Fault temporary */

@@ -34,6 +34,8 @@ export interface Location {
 export interface Maildrop extends AsyncDisposable {
   /** Message-number n is `messages[n - 1]`, from open to close. */
   readonly messages: readonly MaildropMessage[];
+  /** Whoever held it for us is gone: everything that isn't known already ends in a fault. Left out where nobody does. */
+  readonly lost?: boolean;
   /**
    * The message as it rests: lines end in LF or CRLF, whichever the store has, and the reply that carries it makes CRLF of both
    * and byte-stuffs in one pass. mbox quoting is undone. Reading may stop early (TOP). Large messages come in pieces.

@@ -11,6 +11,10 @@ export const cli = {
   'Once more: ': { da: 'En gang til: ', de: 'Noch einmal: ' },
   'no password given': { da: 'ingen adgangskode angivet', de: 'kein Passwort angegeben' },
   'the two passwords differ': { da: 'de to adgangskoder er forskellige', de: 'die beiden Passwörter sind verschieden' },
+  'nobody may act for this domain': {
+    da: 'ingen må handle for dette domæne',
+    de: 'für diese Domain darf niemand handeln',
+  },
   'no such mailbox: {name}': { da: 'ingen sådan postkasse: {name}', de: 'kein solches Postfach: {name}' },
   '{name} is not an address': { da: '{name} er ikke en adresse', de: '{name} ist keine Adresse' },
   '{path} is in the way': { da: '{path} er i vejen', de: '{path} ist im Weg' },
@@ -56,6 +60,14 @@ export const cli = {
   },
   'the host has no user {name}': { da: 'maskinen har ingen bruger {name}', de: 'der Rechner hat keinen Benutzer {name}' },
   'the host has no group {name}': { da: 'maskinen har ingen gruppe {name}', de: 'der Rechner hat keine Gruppe {name}' },
+  'owners.front_user must not be {name}, who owns mail': {
+    da: 'owners.front_user må ikke være {name}, som ejer post',
+    de: 'owners.front_user darf nicht {name} sein, dem Mail gehört',
+  },
+  'owners.mode = "many" needs a start by root': {
+    da: 'owners.mode = "many" kræver start som root',
+    de: 'owners.mode = "many" verlangt einen Start durch root',
+  },
   'mail is never handled as root': { da: 'post behandles aldrig som root', de: 'Mail wird nie als root behandelt' },
 
   'Postkasse is running. Ctrl-C ends it.': { da: 'Postkasse kører. Ctrl-C afslutter.', de: 'Postkasse läuft. Strg-C beendet es.' },

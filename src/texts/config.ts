@@ -20,6 +20,10 @@ export const config = {
     da: 'to lyttere har adressen {address}',
     de: 'zwei Listener haben die Adresse {address}',
   },
+  '{key} can be reached from other hosts; set {setting} = true if that is meant': {
+    da: '{key} kan nås fra andre maskiner; sæt {setting} = true, hvis det er meningen',
+    de: '{key} ist von anderen Rechnern aus erreichbar; {setting} = true setzen, wenn das so sein soll',
+  },
   'there is a certificate, but no key': {
     da: 'der er et certifikat, men ingen nøgle',
     de: 'es gibt ein Zertifikat, aber keinen Schlüssel',
@@ -69,6 +73,7 @@ export const config = {
     da: '127.0.0.1:1110, [::1]:1110 eller unix:sti',
     de: '127.0.0.1:1110, [::1]:1110 oder unix:Pfad',
   },
+  '127.0.0.1:9273 or [::1]:9273': { da: '127.0.0.1:9273 eller [::1]:9273', de: '127.0.0.1:9273 oder [::1]:9273' },
   '"auto" or a whole number from 1 to 256': {
     da: '"auto" eller et helt tal fra 1 til 256',
     de: '"auto" oder eine ganze Zahl von 1 bis 256',

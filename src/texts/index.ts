@@ -2,6 +2,7 @@
  * Every sentence the program says to somebody outside, in each language it speaks: the English one is the key.
  * A sentence that isn't here doesn't compile; a language that lacks one falls back to English.
  */
+import { admission } from './admission.ts';
 import { cli } from './cli.ts';
 import { common } from './common.ts';
 import { config } from './config.ts';
@@ -12,11 +13,27 @@ import { net } from './net.ts';
 import { os } from './os.ts';
 import { pop3 } from './pop3.ts';
 import { sasl } from './sasl.ts';
+import { service } from './service.ts';
+import { status } from './status.ts';
 
 export type Language = 'da' | 'de';
 export type Translation = Readonly<Record<Language, string>>;
 /** What stands for `{name}` in a text. */
 export type Values = Readonly<Record<string, string | number>>;
 
-export const catalogue = { ...cli, ...common, ...config, ...directory, ...pop3, ...lmtp, ...maildrops, ...net, ...os, ...sasl } as const;
+export const catalogue = {
+  ...admission,
+  ...cli,
+  ...common,
+  ...config,
+  ...directory,
+  ...pop3,
+  ...lmtp,
+  ...maildrops,
+  ...net,
+  ...os,
+  ...sasl,
+  ...service,
+  ...status,
+} as const;
 export type Text = keyof typeof catalogue;

@@ -6,6 +6,10 @@ export const net = {
     da: 'for mange forbindelser, prøv igen senere',
     de: 'zu viele Verbindungen, bitte später erneut versuchen',
   },
+  'the server is overloaded, try again later': {
+    da: 'serveren er overbelastet, prøv igen senere',
+    de: 'der Server ist überlastet, bitte später erneut versuchen',
+  },
   'too many failed logins, closing the connection': {
     da: 'for mange mislykkede login, forbindelsen lukkes',
     de: 'zu viele fehlgeschlagene Anmeldungen, die Verbindung wird geschlossen',

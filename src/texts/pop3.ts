@@ -87,4 +87,8 @@ export const pop3 = {
     da: 'beskederne kunne ikke slettes, de er der alle endnu',
     de: 'die Nachrichten konnten nicht gelöscht werden, alle sind noch da',
   },
+  'it is not known whether the messages were deleted': {
+    da: 'det vides ikke, om beskederne blev slettet',
+    de: 'es ist nicht bekannt, ob die Nachrichten gelöscht wurden',
+  },
 } as const satisfies Record<string, Translation>;

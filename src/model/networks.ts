@@ -3,6 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 
 /** `192.0.2.1` for `::ffff:192.0.2.1`, which is how a listener on `::` sees it; a zone (`%eth0`) is left out. */
 export function plainAddress(address: string): string {
+  if (!address.includes(':')) return address;
   const zone = address.indexOf('%');
   const bare = zone < 0 ? address : address.slice(0, zone);
   if (!bare.startsWith('::') || !bare.includes('.')) return bare;
@@ -17,18 +18,28 @@ export function sourceOf(address: string): string {
   return `${groups.map((group) => group.toString(16)).join(':')}::/64`;
 }
 
+/** The network around a source: an IPv4 /24 or an IPv6 /48. Takes what `sourceOf` gives. */
+export function networkOf(source: string): string {
+  if (!source.includes(':')) return `${source.slice(0, source.lastIndexOf('.'))}.0/24`;
+  const [one = '', two = '', three = ''] = source.split(':', 3);
+  return `${one}:${two}:${three}::/48`;
+}
+
 /** Answers that are kept, about 100 octets of memory each. */
 const MOST_ASKED = 4096;
 
 /** A set of networks: `192.0.2.0/24`, `2001:db8::/32`, or single addresses. */
 export class Networks {
+  /** As they were written. */
+  readonly entries: readonly string[];
   readonly #networks: readonly Network[];
   /** The same clients come again and again. */
   readonly #asked = new Map<string, boolean>();
 
   /** @throws RangeError that names the entry which is no network */
   constructor(entries: Iterable<string> = []) {
-    this.#networks = Array.from(entries, parseNetwork);
+    this.entries = [...entries];
+    this.#networks = this.entries.map(parseNetwork);
   }
 
   get empty(): boolean {

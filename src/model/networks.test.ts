@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Networks, plainAddress, sourceOf } from './cidr.ts';
+import { Networks, networkOf, plainAddress, sourceOf } from './networks.ts';
 
 test('an IPv4 address stays one behind a listener on ::', () => {
   const table: [string, string][] = [
@@ -93,3 +93,15 @@ function flip(address: string, bit: number): string {
   parts[at] = (parts[at] ?? 0) ^ (1 << (width - 1 - (bit % width)));
   return parts.map((part) => part.toString(base)).join(base === 16 ? ':' : '.');
 }
+
+test('the network around a source', () => {
+  for (const [address, network] of [
+    ['192.0.2.77', '192.0.2.0/24'],
+    ['10.0.0.1', '10.0.0.0/24'],
+    ['2001:db8:7:8:9::1', '2001:db8:7::/48'],
+    ['2001:db8::1', '2001:db8:0::/48'],
+    ['::1', '0:0:0::/48'],
+  ] as const) {
+    assert.equal(networkOf(sourceOf(address)), network);
+  }
+});
