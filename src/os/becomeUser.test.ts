@@ -48,11 +48,44 @@ test('root becomes a user that has no name, without a group of root’s', { skip
   });
 });
 
+test('a group for locks is kept aside: the saved gid of every thread, and nothing else', {
+  skip: asRoot ? false : 'needs root',
+}, async (t) => {
+  const said = await become(
+    t,
+    { uid: 4000601, gid: 4000602, lockGid: 8 },
+    `const tasks = fs.readdirSync('/proc/self/task').map((task) => fs.readFileSync('/proc/self/task/' + task + '/status', 'latin1'));
+     const ids = new Set(tasks.map((task) => task.match(/^[UG]id:.*$/gm)?.join(' ').replaceAll('\\t', ' ')));
+     if (tasks.length < 2 || [...ids].join() !== 'Uid: ${Array(4).fill('4000601').join(' ')} Gid: 4000602 4000602 8 4000602')
+       throw new Error('', { cause: [...ids].join() });`,
+  );
+  assert.deepEqual(said, {
+    uids: Array(4).fill('4000601'),
+    gids: ['4000602', '4000602', '8', '4000602'],
+    groups: ['4000602'],
+    caps: ['0000000000000000'],
+    regained: false,
+  });
+});
+
+test('a program started afterwards does without the group for locks', { skip: asRoot ? false : 'needs root' }, async (t) => {
+  const child = nodeChild(
+    t,
+    `import { becomeUser } from './becomeUser.ts';
+     import { execFileSync } from 'node:child_process';
+     becomeUser({ uid: 4000601, gid: 4000602, lockGid: 8 });
+     console.log(JSON.stringify(execFileSync('grep', ['-E', '^(Gid|Groups)', '/proc/self/status'], { encoding: 'latin1' }).split(/\\s+/)));`,
+  );
+  const four = Array(4).fill('4000602');
+  assert.deepEqual(JSON.parse(await child.line()), ['Gid:', ...four, 'Groups:', '4000602', '']);
+});
+
 test('uid 0 and gid 0 are never used for mail', () => {
   for (const identity of [
     { uid: 0, gid: 0 },
     { uid: 0, gid: 8 },
     { uid: 8, gid: 0 },
+    { uid: 8, gid: 8, lockGid: 0 },
   ]) {
     assert.throws(() => becomeUser(identity), { kind: 'permanent' });
   }

@@ -4,9 +4,12 @@
  * from a living one of another: the boot and the pid namespace. Until that is in it, its mode tells whose it is.
  */
 import fs from 'node:fs';
+import { dirname } from 'node:path';
 import { codeOf, type Disk, type FileStats } from './disk.ts';
 import { lazily } from './native.ts';
+import { withFileSystemGroup } from './privilegedGroup.ts';
 
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 /** Of a lock file that is being made; no other program makes one that can be written and not read. */
 const UNSIGNED_MODE = 0o200;
 const SIGNED_MODE = 0o444;
@@ -26,8 +29,17 @@ export type DotlockAttempt =
   /** A lock file may not be made here: the directory isn't writable for us. */
   | { readonly outcome: 'not-permitted' };
 
+/** `/var/mail` belongs to root and a group, as a rule, and only who is in the group may make a lock file there. */
+export interface LockGroup {
+  /** Kept aside by `becomeUser`; put on when a lock file can't be made or removed without. */
+  readonly gid: number;
+  /** In which folder; without a slash at its end. */
+  readonly folder: string;
+}
+
 export interface DotlockOptions {
   readonly disk: Disk;
+  readonly group?: LockGroup | undefined;
   /** Age after which a lock file is stale, as Postfix's stale_lock_time. */
   readonly staleMs: number;
   /** ms since 1970 by the clock that stamps files. */
@@ -43,7 +55,7 @@ export interface DotlockOptions {
 export function tryDotlock(mailbox: string, options: DotlockOptions): DotlockAttempt {
   const path = `${mailbox}.lock`;
   try {
-    return create(path, options.disk);
+    return create(path, options);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') return notPermitted(error);
   }
@@ -51,19 +63,20 @@ export function tryDotlock(mailbox: string, options: DotlockOptions): DotlockAtt
   // Only now, as it may cost taking another lock; and looked at again under it.
   if (!options.mayBreak() || !isStale(path, options)) return { outcome: 'busy' };
   try {
-    options.disk.unlink(path);
+    remove(path, options);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') return notPermitted(error);
   }
   try {
-    return create(path, options.disk);
+    return create(path, options);
   } catch (error) {
     return codeOf(error) === 'EEXIST' ? { outcome: 'busy' } : notPermitted(error);
   }
 }
 
-function create(path: string, disk: Disk): DotlockAttempt {
-  const fd = disk.open(path, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL, UNSIGNED_MODE);
+function create(path: string, options: DotlockOptions): DotlockAttempt {
+  const { disk } = options;
+  const fd = withGroup(path, options, () => disk.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, UNSIGNED_MODE));
   try {
     const { dev, ino } = sign(fd, disk);
     return {
@@ -72,13 +85,28 @@ function create(path: string, disk: Disk): DotlockAttempt {
         path,
         release() {
           const there = disk.lstat(path);
-          if (there?.dev === dev && there.ino === ino) disk.unlink(path);
+          if (there?.dev === dev && there.ino === ino) remove(path, options);
         },
       },
     };
   } catch (error) {
-    disk.unlink(path);
+    remove(path, options);
     throw error;
+  }
+}
+
+function remove(path: string, options: DotlockOptions): void {
+  withGroup(path, options, () => options.disk.unlink(path));
+}
+
+/** Does it, and once more with the group where that is what it lacked. */
+function withGroup<T>(path: string, { group }: DotlockOptions, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const code = codeOf(error);
+    if (group === undefined || dirname(path) !== group.folder || (code !== 'EACCES' && code !== 'EPERM')) throw error;
+    return withFileSystemGroup(group.gid, act);
   }
 }
 
@@ -116,7 +144,7 @@ function isLeftover(path: string, disk: Disk): boolean {
   const octets = Buffer.alloc(200);
   let length: number;
   try {
-    const fd = disk.open(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    const fd = disk.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       length = disk.read(fd, octets, 0, octets.length, 0);
     } finally {

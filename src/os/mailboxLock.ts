@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { Disk } from './disk.ts';
-import { type Dotlock, tryDotlock } from './dotlock.ts';
+import { type Dotlock, type LockGroup, tryDotlock } from './dotlock.ts';
 import { tryLock, unlock } from './locks.ts';
 
 /** Postfix's deliver_lock_attempts × deliver_lock_delay. */
@@ -33,6 +33,8 @@ export interface MailboxLockOptions {
   readonly timeoutMs?: number;
   /** Default STALE_LOCK_MS. */
   readonly staleMs?: number;
+  /** For lock files in a folder of root's. */
+  readonly group?: LockGroup | undefined;
 }
 
 export interface MailboxLock {
@@ -66,7 +68,7 @@ export async function lockMailbox(path: string, fd: number, options: MailboxLock
 
 /** One attempt, without waiting; `undefined`: somebody else has it. */
 export function tryLockMailbox(path: string, fd: number, options: MailboxLockOptions): MailboxLock | undefined {
-  const { disk, log, now, staleMs = STALE_LOCK_MS } = options;
+  const { disk, log, now, group, staleMs = STALE_LOCK_MS } = options;
   let kernelLock = false;
   const takeKernelLock = (): boolean => {
     kernelLock ||= tryLock(fd, 'write');
@@ -75,7 +77,7 @@ export function tryLockMailbox(path: string, fd: number, options: MailboxLockOpt
   let dotlock: Dotlock | undefined;
   let held = false;
   try {
-    const attempt = tryDotlock(path, { disk, now, staleMs, mayBreak: takeKernelLock });
+    const attempt = tryDotlock(path, { disk, now, staleMs, group, mayBreak: takeKernelLock });
     if (attempt.outcome === 'held') dotlock = attempt.lock;
     held = attempt.outcome !== 'busy' && takeKernelLock();
   } finally {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
-import { findGroup, findUser, getgrgid, getgrnam, getpwnam, getpwuid, getspnam } from './users.ts';
+import { findGroup, findUser, getgrgid, getgrnam, getgrouplist, getpwnam, getpwuid, getspnam } from './users.ts';
 
 const root = { name: 'root', uid: 0, gid: 0 };
 
@@ -41,6 +41,25 @@ test('who does not exist', () => {
     assert.equal(getgrnam(name), undefined);
   }
   assert.equal(getpwuid(freeId()), undefined);
+});
+
+test('the groups of a user: its own and those whose lines name it', () => {
+  const groups = fs
+    .readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const users = fs
+    .readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  for (const [name = '', , , gid] of users) {
+    if (name === '') continue;
+    const named = groups.filter(([, , , members = '']) => members.split(',').includes(name)).map(([, , number]) => Number(number));
+    assert.deepEqual([name, getgrouplist(name, Number(gid)).sort()], [name, [...new Set([Number(gid), ...named])].sort()]);
+  }
+  const free = freeId();
+  assert.deepEqual(getgrouplist('no-such-user-here', free), [free]);
+  assert.deepEqual(getgrouplist('root\0x', free), [free]);
 });
 
 test('a setting gives names or numbers', () => {

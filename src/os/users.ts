@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import { lazily, libc, native, systemError } from './native.ts';
 
 const SHADOW = '/etc/shadow';
+/** NGROUPS_MAX of Linux. */
+const MOST_GROUPS = 65_536;
 
 export interface SystemUser {
   readonly name: string;
@@ -85,6 +87,7 @@ const calls = lazily(() => {
     getgrnam: lookup<string, Group>('getgrnam_r', 'const char *', group),
     getgrgid: lookup<number, Group>('getgrgid_r', 'uint32_t', group),
     getspnam: lookup<string, Spwd>('getspnam_r', 'const char *', spwd),
+    getgrouplist: library.func('getgrouplist', 'int', ['const char *', 'uint32_t', 'void *', koffi.inout(koffi.pointer('int'))]),
   };
 });
 
@@ -102,6 +105,17 @@ export function getgrnam(name: string): SystemGroup | undefined {
 
 export function getgrgid(gid: number): SystemGroup | undefined {
   return toGroup(find('getgrgid', calls().getgrgid, gid));
+}
+
+/** Numbers of the groups that this user is in, `gid` (mostly the one of the passwd line) among them. */
+export function getgrouplist(name: string, gid: number): number[] {
+  if (!isName(name)) return [gid];
+  for (let room = 64; room <= MOST_GROUPS; room *= 4) {
+    const groups = new Uint32Array(room);
+    const count = [room];
+    if (calls().getgrouplist(name, gid, groups, count) >= 0) return [...groups.subarray(0, count[0] ?? 0)];
+  }
+  throw new Error(`getgrouplist: ${name} is in more groups than the kernel knows`);
 }
 
 /** @throws Error with code EACCES where the process may not read the shadow file */
