@@ -21,7 +21,7 @@ export interface Lookups<Found> {
   hosted(domain: DomainName): Promise<boolean>;
   account(address: Address): Promise<Found | undefined>;
   /** `undefined` where system users may not log in, or there is none of this name. */
-  systemUser(user: UserName): Found | undefined;
+  systemUser(user: UserName): Found | undefined | Promise<Found | undefined>;
 }
 
 export type Resolution<Found> =
@@ -40,8 +40,9 @@ export function createResolver<Found>(rules: ResolveRules, lookups: Lookups<Foun
   const { defaultDomain } = rules;
   const table = new Map([...rules.addresses].map(([address, domain]) => [canonical(address), domain] as const));
 
-  function domainOfAddress({ localAddress }: Arrival): DomainName | undefined {
-    return table.size === 0 || localAddress === undefined ? undefined : table.get(canonical(localAddress));
+  function domainOfAddress(arrival: Arrival): DomainName | undefined {
+    const localAddress = table.size === 0 ? undefined : arrival.localAddress;
+    return localAddress === undefined ? undefined : table.get(canonical(localAddress));
   }
 
   async function domainOfArrival(arrival: Arrival, steps: Step[] | undefined): Promise<DomainName | undefined> {
@@ -75,7 +76,8 @@ export function createResolver<Found>(rules: ResolveRules, lookups: Lookups<Foun
   async function accountOf(reading: Login, domain: DomainName | undefined, steps: Step[] | undefined): Promise<Found | undefined> {
     const { user } = reading;
     if (domain === undefined || domain === defaultDomain) {
-      const found = lookups.systemUser(user);
+      const answer = lookups.systemUser(user);
+      const found = answer instanceof Promise ? await answer : answer;
       steps?.push({ rule: `system user ${user}`, outcome: found === undefined ? 'none that may log in' : 'found' });
       if (found !== undefined || domain === undefined) return found;
     }

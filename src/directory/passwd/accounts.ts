@@ -25,12 +25,19 @@ export interface System {
 
 export type Found = Virtual | System;
 
+/** Of the process: its own, and all it is in. */
+export interface Groups {
+  readonly own: number;
+  readonly all: ReadonlySet<number>;
+}
+
 export interface AccountsOptions {
   readonly domains: Domains;
   /** `undefined`: the host's own users don't log in. */
   readonly hostUsers: HostUsers | undefined;
   readonly passwordKind: PasswordKind;
   readonly processUid: number;
+  readonly groups: Groups | undefined;
   readonly minUid: number;
   readonly log: Log;
 }
@@ -48,12 +55,59 @@ export interface Accounts {
   logRefusedUid(found: Virtual, reason: string): void;
 }
 
-export function createAccounts({ domains, hostUsers, passwordKind, processUid, minUid, log }: AccountsOptions): Accounts {
+/** About 1 kB of memory each. */
+const MOST_LATELY = 2000;
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { domains, hostUsers, passwordKind, processUid, groups, minUid, log } = options;
   /** Lines told of, of each version of a file: whoever guesses passwords must not fill the log. */
   const told = new WeakMap<object, Set<number>>();
+  /** Lines taken apart lately: the same clients come again and again. By version of the file, so that what has changed isn't found. */
+  let lately = new WeakMap<object, Map<UserName, Pick<Virtual, 'line' | 'mailbox'>>>();
+  let latelyCount = 0;
+  const passwords = new WeakMap<PasswdLine, StoredPassword & PasswordRule>();
+  /** Versions of files of which it was told that a gid is not used. */
+  const toldOfGid = new WeakSet<object>();
 
-  function place({ domain, line, mailbox }: Virtual) {
+  function place({ domain, line, mailbox }: Pick<Virtual, 'domain' | 'line' | 'mailbox'>) {
     return { account: mailbox.name, file: domain.passwdPath, line: domain.passwd.lineNumber(line.start) };
+  }
+
+  /** Nobody gets into a group by writing its number into a passwd file. */
+  function withOwnGroup(domain: Domain, line: PasswdLine, mailbox: Mailbox): Mailbox {
+    const { owner } = mailbox;
+    if (groups === undefined || owner?.uid !== processUid || groups.all.has(owner.gid)) return mailbox;
+    if (!toldOfGid.has(domain.passwd)) {
+      log.info('directory.foreign-gid', { ...place({ domain, line, mailbox }), gid: owner.gid, used: groups.own });
+    }
+    toldOfGid.add(domain.passwd);
+    return { ...mailbox, owner: { uid: owner.uid, gid: groups.own } };
+  }
+
+  function entryOf(domain: Domain, address: Address): Pick<Virtual, 'line' | 'mailbox'> | undefined {
+    const { passwd } = domain;
+    const ofFile = lately.get(passwd) ?? new Map();
+    const known = ofFile.get(address.user);
+    if (known !== undefined) return known;
+    const line = passwd.find(address.user);
+    if (line === undefined) return undefined;
+    const { home, owner } = line;
+    const mailbox = withOwnGroup(domain, line, { name: formatAddress(address), ...address, home, owner });
+    if (latelyCount === MOST_LATELY) {
+      lately = new WeakMap();
+      latelyCount = 0;
+    }
+    lately.set(passwd, ofFile.set(address.user, { line, mailbox }));
+    latelyCount++;
+    return { line, mailbox };
+  }
+
+  function understood(line: PasswdLine, { kind, ofDomain }: PasswordRule): StoredPassword {
+    const known = passwords.get(line);
+    if (known?.kind === kind && known.ofDomain === ofDomain) return known;
+    const stored = { ...storedPassword(line, { kind, ofDomain }), kind, ofDomain };
+    passwords.set(line, stored);
+    return stored;
   }
 
   function ruleOf(domain: Domain | undefined): PasswordRule {
@@ -66,10 +120,8 @@ export function createAccounts({ domains, hostUsers, passwordKind, processUid, m
 
     async virtualUser(address) {
       const domain = await domains.find(address.domain);
-      const line = domain?.passwd.find(address.user);
-      if (domain === undefined || line === undefined) return undefined;
-      const { home, owner } = line;
-      return { domain, user: address.user, line, mailbox: { name: formatAddress(address), ...address, home, owner } };
+      const entry = domain && entryOf(domain, address);
+      return entry && { domain, user: address.user, line: entry.line, mailbox: entry.mailbox };
     },
 
     systemUser(user) {
@@ -90,7 +142,7 @@ export function createAccounts({ domains, hostUsers, passwordKind, processUid, m
     },
 
     passwordOf(found) {
-      const stored = storedPassword(found.line, ruleOf(found.domain));
+      const stored = understood(found.line, ruleOf(found.domain));
       if (stored.verifier !== undefined || stored.hint === undefined) return stored;
       const lines = told.get(found.domain.passwd) ?? new Set();
       told.set(found.domain.passwd, lines);

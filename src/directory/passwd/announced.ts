@@ -42,7 +42,7 @@ export interface Announced {
 export function createAnnounced(options: AnnouncedOptions): Announced {
   const { domains, now } = options;
   const { mechanisms } = options;
-  const wanted = mechanisms === 'auto' ? undefined : new Set<ProofKind>(['password', ...mechanisms.flatMap(kindOfMechanism)]);
+  const wanted = wantedKinds(mechanisms);
   let house: ReadonlySet<ProofKind> | undefined;
   let surveyedAtMs = Number.NEGATIVE_INFINITY;
   let underWay = false;
@@ -134,6 +134,11 @@ function kindsByForm(forms: FieldForms, rule: PasswordRule): ReadonlySet<ProofKi
 }
 
 const apop: ReadonlySet<ProofKind> = new Set(['apop']);
+
+/** What the host wants announced whatever the accounts can honour; `undefined`: nothing. */
+export function wantedKinds(mechanisms: 'auto' | readonly string[]): ReadonlySet<ProofKind> | undefined {
+  return mechanisms === 'auto' ? undefined : new Set<ProofKind>(['password', ...mechanisms.flatMap(kindOfMechanism)]);
+}
 
 function kindOfMechanism(name: string): ProofKind[] {
   const base = name.toLowerCase().replace(/-plus$/, '');

@@ -11,6 +11,7 @@ import type { Accounts, Found, System, Virtual } from './accounts.ts';
 import { createDecoys } from './decoy.ts';
 import type { Domain, Domains } from './domains.ts';
 import type { HostUsers } from './hostUsers.ts';
+import { unfitFile } from './ownFiles.ts';
 import type { RememberedPasswords } from './remembered.ts';
 import type { AccountSettings } from './settings.ts';
 
@@ -79,7 +80,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     return outcome;
   }
 
-  async function admitVirtual(found: Virtual, proof: Proof, service: Service): Promise<Admitted> {
+  async function admitVirtual(found: Virtual, claim: Claim, proof: Proof, service: Service): Promise<Admitted> {
     const settings = await found.domain.accountSettings(found.user);
     const outcome = await provesVirtual(found, settings, proof);
     if (!outcome.holds) throw refused(`wrong ${proof.kind}`);
@@ -91,6 +92,9 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     }
     if (settings.disabled) throw refused('disabled');
     if (!account.services.has(service)) throw refused(`not for ${service}`);
+    const networks = settings.networks ?? found.domain.settings.networks;
+    const { remoteAddress } = claim.arrival;
+    if (networks !== undefined && remoteAddress !== undefined && !networks.has(remoteAddress)) throw refused('not from this network');
     return { account, outcome };
   }
 
@@ -112,27 +116,49 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     return { keys: storedKeys([verifier, ...verifiers], hash), derived: verifier.clearText !== undefined };
   }
 
+  async function admit(claim: Claim, proof: Proof, service: Service): Promise<Admission> {
+    const resolution = await resolver.resolve(claim);
+    if (resolution.found === undefined) return refuseUnknown(resolution, proof);
+    const { found, noStatus } = resolution;
+    const { account, outcome } = await (found.domain === undefined
+      ? admitSystem(found, proof)
+      : admitVirtual(found, claim, proof, service));
+    const { serverSignature } = outcome;
+    return serverSignature === undefined ? { account, noStatus } : { account, noStatus, serverSignature };
+  }
+
+  async function scramOfClaim(claim: Claim, hash: ScramHash): Promise<{ salt: Buffer; iterations: number }> {
+    const resolution = await resolver.resolve(claim);
+    const { found } = resolution;
+    const { keys, derived = false } = found?.domain === undefined ? {} : await scramOf(found, hash);
+    if (keys !== undefined) return { salt: keys.salt, iterations: keys.iterations };
+    const name = resolution.found === undefined ? resolution.name : resolution.found.mailbox.name;
+    if (derived) return { salt: keyring.salt(name, hash), iterations: SCRAM_ITERATIONS };
+    const domain = resolution.found === undefined ? resolution.domain && (await domains.find(resolution.domain)) : resolution.found.domain;
+    const usual = storedKeys([usualVerifier(domain)], hash);
+    return { salt: keyring.salt(name, hash, usual?.salt.length), iterations: usual?.iterations ?? SCRAM_ITERATIONS };
+  }
+
   return {
     async authenticate(claim, proof, service) {
-      const resolution = await resolver.resolve(claim);
-      if (resolution.found === undefined) return refuseUnknown(resolution, proof);
-      const { found, noStatus } = resolution;
-      const { account, outcome } = await (found.domain === undefined ? admitSystem(found, proof) : admitVirtual(found, proof, service));
-      const { serverSignature } = outcome;
-      return serverSignature === undefined ? { account, noStatus } : { account, noStatus, serverSignature };
+      try {
+        return await admit(claim, proof, service);
+      } catch (error) {
+        const unfit = unfitFile(error);
+        if (unfit === undefined) throw error;
+        // Who is let in by nobody's file isn't let in, and nothing shows that there would be one.
+        await pretend(claim.login, undefined, proof);
+        throw refused(unfit);
+      }
     },
 
     async scramParameters(claim, hash) {
-      const resolution = await resolver.resolve(claim);
-      const { found } = resolution;
-      const { keys, derived = false } = found?.domain === undefined ? {} : await scramOf(found, hash);
-      if (keys !== undefined) return { salt: keys.salt, iterations: keys.iterations };
-      const name = resolution.found === undefined ? resolution.name : resolution.found.mailbox.name;
-      if (derived) return { salt: keyring.salt(name, hash), iterations: SCRAM_ITERATIONS };
-      const domain =
-        resolution.found === undefined ? resolution.domain && (await domains.find(resolution.domain)) : resolution.found.domain;
-      const usual = storedKeys([usualVerifier(domain)], hash);
-      return { salt: keyring.salt(name, hash, usual?.salt.length), iterations: usual?.iterations ?? SCRAM_ITERATIONS };
+      try {
+        return await scramOfClaim(claim, hash);
+      } catch (error) {
+        if (unfitFile(error) === undefined) throw error;
+        return { salt: keyring.salt(claim.login, hash), iterations: SCRAM_ITERATIONS };
+      }
     },
   };
 }

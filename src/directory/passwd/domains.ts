@@ -1,8 +1,10 @@
 /** The folder of a domain: `passwd`, and beside it `domain.toml` and `accounts/`. Each file is watched; none of them is kept open. */
 import { join } from 'node:path';
-import { type DomainName, parseDomainName, type UserName } from '../../model/address.ts';
+import type { DomainName, UserName } from '../../model/address.ts';
 import { Fault } from '../../model/fault.ts';
 import { type PasswdLines, parsePasswd } from './lines.ts';
+import { domainFolders } from './ownership.ts';
+import { type Acting, createFileRule, UnfitFile } from './ownFiles.ts';
 import {
   type AccountSettings,
   type DomainSettings,
@@ -47,9 +49,12 @@ interface Files {
 const MOST_KNOWN = 100_000;
 
 /** @param passwdFile its path below a domain's folder */
-export function createDomains(root: string, passwdFile: string, context: WatchedFileContext, onLoad: () => void): Domains {
+export function createDomains(root: string, passwdFile: string, context: WatchedFileContext, acting: Acting, onLoad: () => void): Domains {
   const { log, now } = context;
   const known = new Map<DomainName, Files>();
+  const rules = { passwd: createFileRule(context.disk, acting, true), settings: createFileRule(context.disk, acting, false) };
+  /** Of each version of a passwd file, what was last said of it. */
+  const told = new WeakMap<PasswdLines, string>();
 
   function loadPasswd(path: string, octets: Buffer): PasswdLines {
     const startedAtMs = now();
@@ -74,7 +79,7 @@ export function createDomains(root: string, passwdFile: string, context: Watched
   }
 
   function settingsFile<T>(path: string, parse: (octets: Buffer) => T): WatchedFile<Understood<T>> {
-    return new WatchedFile(path, (octets) => understand(path, octets, parse), { ...context, limitOctets: 1 << 20 });
+    return new WatchedFile(path, (octets) => understand(path, octets, parse), { ...context, rule: rules.settings, limitOctets: 1 << 20 });
   }
 
   function createFiles(name: DomainName): Files {
@@ -83,14 +88,15 @@ export function createDomains(root: string, passwdFile: string, context: Watched
     const accounts = new Map<UserName, WatchedFile<Understood<AccountSettings>>>();
     return {
       passwdPath,
-      passwd: new WatchedFile(passwdPath, (octets) => loadPasswd(passwdPath, octets), context),
+      passwd: new WatchedFile(passwdPath, (octets) => loadPasswd(passwdPath, octets), { ...context, rule: rules.passwd }),
       settings: settingsFile(join(folder, 'domain.toml'), parseDomainSettings),
       async accountSettings(user) {
         const file = accounts.get(user) ?? settingsFile(`${folder}/accounts/${user}.toml`, parseAccountSettings);
+        // One that can't be read is kept, too: it knows what has been said of it.
+        accounts.set(user, file);
         const found = await file.current();
         // Most accounts have no such file, and those are not to take up memory.
         if (found === undefined) accounts.delete(user);
-        else accounts.set(user, file);
         return saneOr(found, noAccountSettings);
       },
     };
@@ -103,6 +109,27 @@ export function createDomains(root: string, passwdFile: string, context: Watched
     return files;
   }
 
+  /** A passwd file of root's says whom it is for, if not the owner of all mail that has no other. `undefined`: for us. */
+  function notForUs(files: Files, settings: DomainSettings): string | undefined {
+    const { processUid } = acting;
+    if (acting.filesOf === 'anyone' || files.passwd.ownerUid !== 0) return undefined;
+    const owner = files.settings.ownerUid === 0 ? settings.owner : undefined;
+    if (owner === undefined)
+      return acting.filesOf === 'mail-owner' ? undefined : `belongs to root, who hasn't given it to uid ${processUid}`;
+    if (typeof owner === 'string') return `domain.toml: owner: ${owner}`;
+    return owner.uid === processUid ? undefined : `belongs to root, who has given it to uid ${owner.uid}, not ${processUid}`;
+  }
+
+  /** @throws Fault temporary */
+  function requireForUs(files: Files, passwd: PasswdLines, settings: DomainSettings): void {
+    const reason = notForUs(files, settings);
+    if (reason === undefined) return;
+    if (told.get(passwd) !== reason) log.error('directory.unreadable', { file: files.passwdPath, reason });
+    told.set(passwd, reason);
+    const cause = new Error(`${files.passwdPath}: ${reason}`, { cause: new UnfitFile(reason, true) });
+    throw new Fault('temporary', 'accounts can not be looked up just now', { cause });
+  }
+
   function domainOf(name: DomainName, files: Files, passwd: PasswdLines, settings: DomainSettings): Domain {
     return { name, passwdPath: files.passwdPath, passwd, settings, accountSettings: files.accountSettings };
   }
@@ -111,9 +138,13 @@ export function createDomains(root: string, passwdFile: string, context: Watched
     async find(name) {
       const files = filesOf(name);
       const passwd = await files.passwd.current();
-      if (passwd !== undefined) return domainOf(name, files, passwd, saneOr(await files.settings.current(), noDomainSettings));
-      known.delete(name);
-      return undefined;
+      if (passwd === undefined) {
+        known.delete(name);
+        return undefined;
+      }
+      const settings = saneOr(await files.settings.current(), noDomainSettings);
+      requireForUs(files, passwd, settings);
+      return domainOf(name, files, passwd, settings);
     },
     peek(name) {
       const files = filesOf(name);
@@ -125,18 +156,10 @@ export function createDomains(root: string, passwdFile: string, context: Watched
         return undefined;
       }
       if (settings !== undefined && 'problem' in settings) return undefined;
-      return domainOf(name, files, passwd, settings?.settings ?? noDomainSettings);
+      const understood = settings?.settings ?? noDomainSettings;
+      return notForUs(files, understood) === undefined ? domainOf(name, files, passwd, understood) : undefined;
     },
-    names() {
-      try {
-        return context.disk.readdir(root).flatMap((entry) => {
-          const name = parseDomainName(entry);
-          return name === entry ? [name] : [];
-        });
-      } catch {
-        return []; // whoever wants to log in is told, and so is the log
-      }
-    },
+    names: () => domainFolders(context.disk, root),
   };
 }
 

@@ -38,6 +38,8 @@ async function explainVirtual(found: Virtual, steps: Step[], accounts: Accounts,
   if (disk.stat(settingsPath) !== undefined) steps.push({ rule: 'account settings', outcome: settingsPath });
   const settings = await domain.accountSettings(user);
   if (settings.disabled) steps.push({ rule: 'disabled', outcome: 'nobody can log in; mail is taken in' });
+  const networks = settings.networks ?? domain.settings.networks;
+  if (networks !== undefined) steps.push({ rule: 'networks', outcome: `logins only from ${networks.entries.join(', ')}` });
   const reason = accounts.refusedUid(found);
   if (reason !== undefined) {
     steps.push({ rule: 'account', outcome: `refused: ${reason}` });

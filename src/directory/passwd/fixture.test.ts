@@ -60,7 +60,7 @@ export function openHouse(t: TestContext, files: Record<string, string>, changes
         return (noStatus ? 's-' : '') + account.mailbox.name;
       } catch (thrown) {
         const { kind, cause } = Fault.from(thrown);
-        return `${kind}: ${cause instanceof Error ? cause.message.replace(`${root}/`, '') : cause}`;
+        return `${kind}: ${String(cause instanceof Error ? cause.message : cause).replaceAll(`${root}/`, '')}`;
       }
     },
   };

@@ -12,32 +12,61 @@ export interface HostUsers {
   check(name: UserName, password: Buffer): Promise<boolean>;
 }
 
+/** File in /etc/pam.d. */
+export const PAM_SERVICE = 'postkasse';
+
 /** By PAM: `/etc/pam.d/<service>` decides. */
 export function pamUsers(service: string): HostUsers {
   return { find: getpwnam, check: (name, password) => pamAuthenticate(service, name, password) };
 }
 
-const DAY_MS = 86_400_000;
-const nobody = Buffer.from(`$6$nobodynobodynobo$${'.'.repeat(86)}`);
-
 /** By the hash in the shadow file, where the process may read it; accounts that have expired are refused. */
 export function shadowUsers(now: () => number, lookups = { getpwnam, getspnam }): HostUsers {
   return {
     find: lookups.getpwnam,
-    async check(name, password) {
-      const entry = shadowEntry(name, lookups.getspnam);
-      const verifier = entry && anyCryptVerifier(Buffer.from(entry.hash, 'latin1'));
-      const today = now() / DAY_MS;
-      const expired =
-        (entry?.expireDay !== undefined && today >= entry.expireDay) ||
-        (entry?.lastChangeDay !== undefined &&
-          entry.maxDays !== undefined &&
-          entry.inactiveDays !== undefined &&
-          today > entry.lastChangeDay + entry.maxDays + entry.inactiveDays);
-      const holds = await (verifier ?? anyCryptVerifier(nobody))?.password(password);
-      return holds === true && verifier !== undefined && !expired;
+    check: async (name, password) => admits(shadowEntry(name, lookups.getspnam), password, now()),
+  };
+}
+
+/** For tests. */
+export interface OwnUserMeans {
+  readonly now?: () => number;
+  readonly getpwnam?: (name: string) => SystemUser | undefined;
+  readonly pam?: (name: string, password: Buffer) => Promise<boolean>;
+}
+
+/**
+ * In a process that runs as this user of the host for good: nobody else exists here.
+ * @param entry asks whoever may read the shadow file for this user's line of it; `undefined`: PAM decides, by /etc/pam.d/postkasse. Its
+ * pam_unix has unix_chkpwd read the shadow file, which lets each user ask for their own line, and which needs its set-group-id bit: in a
+ * process with the kernel's no_new_privs (systemd's NoNewPrivileges) it can't read it, and each check is a fault.
+ */
+export function ownUser(name: string, entry: (() => Promise<ShadowEntry | undefined>) | undefined, means: OwnUserMeans = {}): HostUsers {
+  const { now = Date.now, getpwnam: lookUp = getpwnam, pam = (user, password) => pamAuthenticate(PAM_SERVICE, user, password) } = means;
+  return {
+    find: (asked) => (asked === name ? lookUp(name) : undefined),
+    async check(asked, password) {
+      // Whatever name it is, the work is that of a wrong password of this user.
+      const holds = entry === undefined ? await pam(name, password) : await admits(await entry(), password, now());
+      return holds && asked === name;
     },
   };
+}
+
+const DAY_MS = 86_400_000;
+const nobody = Buffer.from(`$6$nobodynobodynobo$${'.'.repeat(86)}`);
+
+async function admits(entry: ShadowEntry | undefined, password: Buffer, nowMs: number): Promise<boolean> {
+  const verifier = entry && anyCryptVerifier(Buffer.from(entry.hash, 'latin1'));
+  const holds = await (verifier ?? anyCryptVerifier(nobody))?.password(password);
+  return holds === true && verifier !== undefined && entry !== undefined && !hasExpired(entry, nowMs);
+}
+
+function hasExpired({ expireDay, lastChangeDay, maxDays, inactiveDays }: ShadowEntry, nowMs: number): boolean {
+  const today = nowMs / DAY_MS;
+  if (expireDay !== undefined && today >= expireDay) return true;
+  if (lastChangeDay === undefined || maxDays === undefined || inactiveDays === undefined) return false;
+  return today > lastChangeDay + maxDays + inactiveDays;
 }
 
 function shadowEntry(name: UserName, getspnam: (name: string) => ShadowEntry | undefined): ShadowEntry | undefined {

@@ -162,7 +162,7 @@ test('no name that climbs reaches the file system', async (t) => {
   for (const path of asked) {
     const below = path.slice(root.length);
     assert.ok(path.startsWith(root), path);
-    assert.match(below, /^$|^\/[a-z0-9_.-]+\/(passwd|domain\.toml|accounts\/[^/\0]{1,64}\.toml)$/);
+    assert.match(below, /^$|^\/[a-z0-9_.-]+(\/(passwd|domain\.toml|accounts(\/[^/\0]{1,64}\.toml)?))?$/);
     assert.doesNotMatch(below, /\/\.|\.\.|%2e%2e\//);
   }
   assert.ok(asked.has(join(root, 'kvt.dk/passwd')));
@@ -198,12 +198,54 @@ test('account settings: services, disabled, language, verifiers', async (t) => {
   assert.equal(await login('web', 'two'), 'web@kvt.dk');
 });
 
+test('allowed networks: those of the account, else of the domain, else all; the proof is looked at first', async (t) => {
+  const { login, directory, write } = openHouse(t, {
+    'kvt.dk/passwd': 'abc:{PLAIN}one\nkvt:{PLAIN}two\nfar:{PLAIN}six\n',
+    'kvt.dk/domain.toml': 'networks = ["192.0.2.0/24", "2001:db8::/32"]\n',
+    'kvt.dk/accounts/kvt.toml': 'networks = ["198.51.100.7"]\n',
+    'kvt.dk/accounts/far.toml': 'networks = ["0.0.0.0/0", "::/0"]\n',
+  });
+  const from = (remoteAddress: string | undefined) => ({ ...nowhere, remoteAddress });
+  const table: [user: string, password: string, from: string | undefined, outcome: string][] = [
+    ['abc', 'one', '192.0.2.200', 'abc@kvt.dk'],
+    ['abc', 'one', '2001:db8:7::1', 'abc@kvt.dk'],
+    ['abc', 'one', '198.51.100.7', 'auth: not from this network'],
+    ['abc', 'one', 'fe80::1', 'auth: not from this network'],
+    ['abc', 'wrong', '198.51.100.7', 'auth: wrong password'],
+    ['kvt', 'two', '198.51.100.7', 'kvt@kvt.dk'],
+    ['kvt', 'two', '198.51.100.8', 'auth: not from this network'],
+    ['kvt', 'two', '192.0.2.200', 'auth: not from this network'],
+    ['far', 'six', '203.0.113.1', 'far@kvt.dk'],
+    ['far', 'six', 'fe80::1', 'far@kvt.dk'],
+    // Nobody came from anywhere: not checked.
+    ['kvt', 'two', undefined, 'kvt@kvt.dk'],
+  ];
+  for (const [user, password, address, outcome] of table)
+    assert.equal(await login(user, password, from(address)), outcome, `${user} ${address}`);
+  const { steps } = await directory.explain({ login: 'abc', arrival: nowhere });
+  assert.deepEqual(
+    steps.filter(({ rule }) => rule === 'networks'),
+    [{ rule: 'networks', outcome: 'logins only from 192.0.2.0/24, 2001:db8::/32' }],
+  );
+  write('kvt.dk/domain.toml', '');
+  assert.equal(await login('abc', 'one', from('203.0.113.1')), 'abc@kvt.dk');
+  assert.equal(await login('kvt', 'two', from('203.0.113.1')), 'auth: not from this network');
+});
+
 test('settings that make no sense are told with file and line, and nothing is decided without them', async (t) => {
   const table: [string, string, number, string][] = [
     ['kvt.dk/domain.toml', '# mine\npassword_kind = "clear"\n', 2, 'password_kind: must be "auto" or "plain" or "crypt"'],
     ['kvt.dk/domain.toml', 'unknown_users = "nobody"', 1, 'unknown_users: must be "bounce", "postmaster" or an address'],
     ['kvt.dk/domain.toml', '\n\nlanguage = 5\n', 3, 'language: must be a string'],
     ['kvt.dk/domain.toml', 'language = "da dk"', 1, 'language: must be a language tag'],
+    ['kvt.dk/domain.toml', 'networks = "192.0.2.0/24"', 1, 'networks: must be a list of strings'],
+    ['kvt.dk/domain.toml', '\nnetworks = []', 2, 'networks: is empty; everywhere is ["0.0.0.0/0", "::/0"]'],
+    [
+      'kvt.dk/accounts/abc.toml',
+      'networks = ["192.0.2.0/24", "192.0.2.0/33"]',
+      1,
+      'networks: not a network: "192.0.2.0/33"; written like 192.0.2.0/24 or 2001:db8::/32',
+    ],
     ['kvt.dk/accounts/abc.toml', 'services = "pop3"', 1, 'services: must be a list of strings'],
     ['kvt.dk/accounts/abc.toml', 'a = 1\n"services" = [1]', 2, 'services: must be a list of strings'],
     ['kvt.dk/accounts/abc.toml', 'disabled = "yes"', 1, 'disabled: must be true or false'],

@@ -1,4 +1,4 @@
-/** Who exists, from the passwd files of the domains: `<root>/<domain>/passwd`. One Unix user owns all mail. */
+/** Who exists, from the passwd files of the domains: `<root>/<domain>/passwd`. The process acts for one Unix user, who owns all mail, or that of some domains. */
 import { type DomainName, parseDomainName } from '../../model/address.ts';
 import type { Directory, UnknownUsers } from '../../model/directory.ts';
 import { Fault } from '../../model/fault.ts';
@@ -6,12 +6,13 @@ import type { Log } from '../../model/log.ts';
 import { type Disk, disk as realDisk } from '../../os/disk.ts';
 import { createResolver } from '../resolve.ts';
 import { everyProof, passwordOnly } from '../schemes/scheme.ts';
-import { createAccounts, type Found } from './accounts.ts';
+import { createAccounts, type Found, type Groups } from './accounts.ts';
 import { createAnnounced } from './announced.ts';
 import { createAuthentication } from './authentication.ts';
 import { createDomains } from './domains.ts';
 import { explain } from './explain.ts';
-import { type HostUsers, pamUsers, shadowUsers } from './hostUsers.ts';
+import { type HostUsers, PAM_SERVICE, pamUsers, shadowUsers } from './hostUsers.ts';
+import type { FilesOf } from './ownFiles.ts';
 import { createRememberedPasswords } from './remembered.ts';
 import type { PasswordKind } from './storedPassword.ts';
 
@@ -30,7 +31,7 @@ export interface PasswdDirectoryOptions {
   readonly unknownUsers?: UnknownUsers;
   /** How the host's own users log in, if they may. */
   readonly systemUsers: false | 'shadow' | 'pam' | HostUsers;
-  /** File in /etc/pam.d. Default: postkasse. */
+  /** File in /etc/pam.d. Default: PAM_SERVICE. */
   readonly pamService?: string;
   /** Accounts with a smaller uid are refused; uid 0 always is. Default: 1. */
   readonly minUid?: number;
@@ -44,6 +45,10 @@ export interface PasswdDirectoryOptions {
   readonly secret: Buffer;
   /** Whom the process runs as when it touches mail: accounts of anybody else are refused. */
   readonly processUid: number;
+  /** Of the process. A gid in a line that isn't among them is not used. Left out: lines' gids stand (root, and tools that only look). */
+  readonly groups?: Groups;
+  /** Whose files count. Default: anyone's. */
+  readonly filesOf?: FilesOf;
   /** How long a password just verified needs no hashing. Default: five minutes. */
   readonly rememberMs?: number;
   readonly log: Log;
@@ -59,10 +64,11 @@ const LARGEST_PASSWD = 64 * 1024 * 1024;
 export function createPasswdDirectory(options: PasswdDirectoryOptions): Directory {
   const { log, now, passwordKind, defaultDomain, disk = realDisk } = options;
   const hostUsers = hostUsersOf(options);
+  const { processUid, groups, minUid = 1, filesOf = 'anyone' } = options;
   const context = { disk, now, log, limitOctets: LARGEST_PASSWD };
-  const domains = createDomains(options.root, options.passwdFile ?? 'passwd', context, () => announced.outdated());
-  const { processUid, minUid = 1 } = options;
-  const accounts = createAccounts({ domains, hostUsers, passwordKind, processUid, minUid, log });
+  const acting = { filesOf, processUid };
+  const domains = createDomains(options.root, options.passwdFile ?? 'passwd', context, acting, () => announced.outdated());
+  const accounts = createAccounts({ domains, hostUsers, passwordKind, processUid, groups, minUid, log });
   const { virtualUser, systemUser } = accounts;
   const resolver = createResolver<Found>(
     {
@@ -126,6 +132,6 @@ export function createPasswdDirectory(options: PasswdDirectoryOptions): Director
 
 function hostUsersOf({ systemUsers, pamService, now }: PasswdDirectoryOptions): HostUsers | undefined {
   if (systemUsers === false) return undefined;
-  if (systemUsers === 'pam') return pamUsers(pamService ?? 'postkasse');
+  if (systemUsers === 'pam') return pamUsers(pamService ?? PAM_SERVICE);
   return systemUsers === 'shadow' ? shadowUsers(now) : systemUsers;
 }

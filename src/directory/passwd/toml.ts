@@ -1,5 +1,14 @@
 /** Reads the few keys this room needs from a TOML file of a domain's owner; keys it doesn't know are somebody else's. */
-import { parse, TomlError } from 'smol-toml';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+let library: typeof import('smol-toml') | undefined;
+
+/** At first use, as most domains have no such file; before that by who is about to give up the right to read it. */
+export function loadToml(): typeof import('smol-toml') {
+  library ??= require('smol-toml') as typeof import('smol-toml');
+  return library;
+}
 
 /** What is wrong with a file, and where. */
 export class BadToml extends Error {
@@ -63,6 +72,7 @@ export function readToml(octets: Buffer): TomlTable {
 }
 
 function parsed(text: string): ReadonlyMap<string, unknown> {
+  const { parse, TomlError } = loadToml();
   try {
     return new Map(Object.entries(parse(text)));
   } catch (error) {

@@ -6,6 +6,7 @@ import { constants } from 'node:fs';
 import { Fault } from '../../model/fault.ts';
 import type { Log } from '../../model/log.ts';
 import { codeOf, type Disk, type FileStats } from '../../os/disk.ts';
+import { type FileRule, UnfitFile } from './ownFiles.ts';
 
 export interface WatchedFileContext {
   readonly disk: Disk;
@@ -13,6 +14,8 @@ export interface WatchedFileContext {
   readonly now: () => number;
   readonly log: Log;
   readonly limitOctets: number;
+  /** Asked about each file that is open and about to be read. Left out: any will do. */
+  readonly rule?: FileRule;
 }
 
 /**
@@ -38,6 +41,8 @@ export class WatchedFile<T> {
   readonly #context: WatchedFileContext;
   #loaded: Loaded<T> | undefined;
   #loading: Promise<T | undefined> | undefined;
+  /** As it was when it was last looked at. */
+  #seen: FileStats | undefined;
   #complaint: string | undefined;
 
   /** @param parse never throws; a file it can't understand is a value, too */
@@ -79,10 +84,18 @@ export class WatchedFile<T> {
     return this.#loaded?.value;
   }
 
+  /** Whose file it was when it was read. */
+  get ownerUid(): number | undefined {
+    return this.#loaded?.stats.uid;
+  }
+
+  /** What is no file isn't opened either: with a device that alone may have consequences. */
   #stat(): FileStats | undefined {
     try {
       const stats = this.#context.disk.stat(this.path);
+      this.#seen = stats;
       if (stats === undefined) this.#loaded = undefined;
+      else if (!stats.isFile()) throw new UnfitFile('not a regular file', false);
       return stats;
     } catch (error) {
       throw this.#unreadable(error);
@@ -146,14 +159,18 @@ export class WatchedFile<T> {
     }
   }
 
-  /** Without waiting for a writer, should it be a pipe. */
+  /** Without waiting for a writer, should it be a pipe by now. */
   #open(): number {
-    return this.#context.disk.open(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return this.#context.disk.open(this.path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   }
 
+  /** Of what is open, whatever has that name by now. @throws UnfitFile */
   #checked(stats: FileStats): FileStats {
-    if (!stats.isFile()) throw new Error('not a regular file');
-    if (stats.size > this.#context.limitOctets) throw new Error(`larger than ${this.#context.limitOctets} octets`);
+    const { limitOctets, rule } = this.#context;
+    this.#seen = stats;
+    if (!stats.isFile()) throw new UnfitFile('not a regular file', false);
+    if (stats.size > limitOctets) throw new UnfitFile(`larger than ${limitOctets} octets`, false);
+    rule?.(this.path, stats);
     return stats;
   }
 
@@ -173,10 +190,12 @@ export class WatchedFile<T> {
     return undefined;
   }
 
+  /** Said once of each version of the file. */
   #unreadable(error: unknown): Fault {
     const reason = error instanceof Error ? error.message : String(error);
-    if (reason !== this.#complaint) this.#context.log.error('directory.unreadable', { file: this.path, reason });
-    this.#complaint = reason;
+    const complaint = `${this.#seen?.ino} ${this.#seen?.ctimeNs} ${reason}`;
+    if (complaint !== this.#complaint) this.#context.log.error('directory.unreadable', { file: this.path, reason });
+    this.#complaint = complaint;
     return new Fault('temporary', 'accounts can not be looked up just now', {
       cause: new Error(`${this.path}: ${reason}`, { cause: error }),
     });
