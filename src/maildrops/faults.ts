@@ -9,3 +9,8 @@ export function unreadable(error: unknown): Fault {
 export function unwritable(error: unknown): Fault {
   return error instanceof Fault ? error : new Fault('temporary', 'the mailbox can not be written just now', { cause: error });
 }
+
+/** A mailbox that isn't as one has to be, until a person puts it right. */
+export function unusable(why: string): Fault {
+  return new Fault('permanent', 'the mailbox can not be used', { cause: new Error(why) });
+}

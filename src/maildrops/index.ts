@@ -15,6 +15,7 @@ import { createMaildirBackend } from './maildir/index.ts';
 import { createMboxBackend } from './mbox/index.ts';
 import { emptyMaildrop, SessionLease } from './sessionLease.ts';
 import { type TakenOver, TakenOverIds, withTakenOver } from './takenOver.ts';
+import { createPlaceWatch } from './trust.ts';
 
 export { locateMailbox } from './locate.ts';
 
@@ -28,6 +29,8 @@ export interface FileStoreOptions {
   /** Of new mailboxes. */
   readonly format: Format;
   readonly statusHeader: 'rewrite' | 'always' | 'never';
+  /** A group that `becomeUser` has kept aside, to make lock files in `systemSpool` with. */
+  readonly lockGid?: number | undefined;
   /** For indexes: what may be lost at the price of time. Must be there. */
   readonly stateDir: string;
   /** For the session locks, shared by all processes that serve these mailboxes. Must be there. */
@@ -55,11 +58,12 @@ export interface FileStore extends MaildropStore {
 }
 
 export function createFileStore(options: FileStoreOptions): FileStore {
-  const { disk, log, now, stateDir, runDir, statusHeader } = options;
+  const { disk, log, now, stateDir, runDir, statusHeader, lockGid, systemSpool } = options;
   const processUid = process.getuid?.() ?? 0;
-  const locator = { disk, places: options, processUid };
+  const locator = { disk, places: options, processUid, refusedPlace: createPlaceWatch(disk, now) };
+  const lockGroup = lockGid === undefined ? undefined : { gid: lockGid, folder: systemSpool };
   const maildir = createMaildirBackend({ disk, log, now, stateDir, statusHeader });
-  const mbox = createMboxBackend({ disk, log, now, stateDir, statusHeader });
+  const mbox = createMboxBackend({ disk, log, now, stateDir, statusHeader, lockGroup });
   const backends: Record<Format, Backend> = { maildir, mbox };
   const takenOver = new TakenOverIds(disk, join(stateDir, 'taken-over'));
   const converter = createConverter({ disk, log, now, mbox, maildir, takenOver });

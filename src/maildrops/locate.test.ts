@@ -108,6 +108,28 @@ test('what belongs to somebody else, or is no mailbox, is refused and not passed
   assert.equal(findMailbox(locator, mailbox('kvt', 'kvt.dk')).refused, undefined);
 });
 
+test('what others can write is refused: the mailbox, or the folder that it lies in', (t) => {
+  const { folder, find, file, directory, mailbox } = house(t);
+  file('virtual/kvt.dk/abc');
+  fs.chmodSync(join(folder, 'virtual/kvt.dk/abc'), 0o646);
+  assert.equal(find(mailbox('abc', 'kvt.dk')), 'virtual/kvt.dk/abc mbox exists others can write to it (mode 0646)');
+  directory('virtual/kvt.dk/maildir');
+  fs.chmodSync(join(folder, 'virtual/kvt.dk/maildir'), 0o757);
+  assert.equal(find(mailbox('maildir', 'kvt.dk')), 'virtual/kvt.dk/maildir maildir exists others can write to it (mode 0757)');
+
+  file('mail/jens');
+  // As /var/mail is: the group is the host's business, and so are mailboxes that it may write to.
+  fs.chmodSync(join(folder, 'mail/jens'), 0o660);
+  for (const mode of [0o2775, 0o1777]) {
+    fs.chmodSync(join(folder, 'mail'), mode);
+    assert.equal(find(mailbox('jens', undefined)), 'mail/jens mbox exists', mode.toString(8));
+  }
+  fs.chmodSync(join(folder, 'mail'), 0o777);
+  const reason = `${folder}/mail: others can write to it (mode 0777)`;
+  assert.equal(find(mailbox('jens', undefined)), `mail/jens mbox exists ${reason}`);
+  assert.equal(find(mailbox('new', undefined)), `mail/new mbox new ${reason}`);
+});
+
 test('a link to a mailbox is that mailbox', (t) => {
   const { folder, find, file, directory, mailbox } = house(t);
   file('home/kvt_dk/mbox');

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { Location } from '../model/maildrop.ts';
 import { codeOf, type Disk, type FileStats } from '../os/disk.ts';
+import { refusedFile, refusedFolder, refusedPlace } from './trust.ts';
 
 export type Format = 'mbox' | 'maildir';
 
@@ -39,24 +40,27 @@ export interface Locator {
   readonly places: Places;
   /** Whose mailboxes those of accounts without a uid are. */
   readonly processUid: number;
+  /** As trust.ts has it, the default, or from memory. */
+  readonly refusedPlace?: (path: string) => string | undefined;
 }
 
 /** Told of each place looked at and what was there. */
 export type Trace = (place: string, found: string) => void;
 
 /** One stat(2) for each place up to the mailbox. */
-export function findMailbox({ disk, places, processUid }: Locator, mailbox: Mailbox, trace?: Trace): Found {
+export function findMailbox(locator: Locator, mailbox: Mailbox, trace?: Trace): Found {
+  const { disk, places, processUid } = locator;
   const uid = mailbox.owner?.uid ?? processUid;
   const atHome = mailbox.home === undefined || places.home === '' ? undefined : join(mailbox.home, places.home);
   const inSpool =
     mailbox.domain === undefined ? `${places.systemSpool}/${mailbox.user}` : `${places.root}/${mailbox.domain}/${mailbox.user}`;
   for (const path of atHome === undefined ? [inSpool] : [atHome, inSpool]) {
-    const found = judge(disk, path, uid, places.format);
+    const found = judge(locator, path, uid);
     trace?.(path, found === undefined ? 'nothing' : describe(found));
     if (found !== undefined) return found;
   }
   const path = atHome !== undefined && isOwnHome(disk, mailbox.home, uid) ? atHome : inSpool;
-  return { path, format: places.format, exists: false, refused: undefined };
+  return { path, format: places.format, exists: false, refused: placeOf(locator, path) };
 }
 
 /** The same with the places looked at, for people. */
@@ -67,18 +71,31 @@ export function locateMailbox(locator: Locator, mailbox: Mailbox): Location {
 }
 
 /** `undefined`: nothing is there. */
-function judge(disk: Disk, path: string, uid: number, format: Format): Found | undefined {
+function judge(locator: Locator, path: string, uid: number): Found | undefined {
+  const { disk, places } = locator;
   let stats: FileStats | undefined;
   try {
     stats = disk.stat(path);
   } catch (error) {
     // Not the same as nothing: to go on would hide the mail that may be there.
-    return { path, format, exists: true, refused: `can't be looked at: ${codeOf(error)}` };
+    return { path, format: places.format, exists: true, refused: unseen(error) };
   }
   if (stats === undefined) return undefined;
-  const known: Format | undefined = stats.isDirectory() ? 'maildir' : stats.isFile() ? 'mbox' : undefined;
-  if (known === undefined) return { path, format, exists: true, refused: 'neither a file nor a directory' };
-  return { path, format: known, exists: true, refused: stats.uid === uid ? undefined : `belongs to uid ${stats.uid}, not ${uid}` };
+  if (stats.isDirectory()) return { path, format: 'maildir', exists: true, refused: refusedFolder(stats, uid) ?? placeOf(locator, path) };
+  if (stats.isFile()) return { path, format: 'mbox', exists: true, refused: refusedFile(stats, uid) ?? placeOf(locator, path) };
+  return { path, format: places.format, exists: true, refused: 'neither a file nor a directory' };
+}
+
+function placeOf({ disk, refusedPlace: look = (path) => refusedPlace(disk, path) }: Locator, path: string): string | undefined {
+  try {
+    return look(path);
+  } catch (error) {
+    return unseen(error);
+  }
+}
+
+function unseen(error: unknown): string {
+  return `can't be looked at: ${codeOf(error)}`;
 }
 
 function describe({ format, refused }: Found): string {

@@ -1,20 +1,15 @@
 /** What new/ and cur/ of a Maildir hold, and whether that is still so. */
-import type { Disk } from '../../os/disk.ts';
+import type { Disk, FileStats } from '../../os/disk.ts';
+import { unusable } from '../faults.ts';
+import { refusedFolder } from '../trust.ts';
 
 /** Written into cur/ before several messages are removed, see journal.ts. Programs that read Maildirs pass over names with a dot. */
 export const JOURNAL = '.postkasse-removal';
 
-/** Of one folder: as long as these stay, no name was added, removed or changed. `undefined`: there is no such folder. */
-interface Stamp {
-  readonly ino: bigint;
-  readonly dev: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-}
-
+/** As long as the times and the numbers of both stay, no name was added, removed or changed. `undefined`: there is no such folder. */
 export interface Stamps {
-  readonly fresh: Stamp | undefined;
-  readonly current: Stamp | undefined;
+  readonly fresh: FileStats | undefined;
+  readonly current: FileStats | undefined;
 }
 
 export interface Folders {
@@ -32,11 +27,22 @@ const TICK_NS = 100_000_000n;
 const ATTEMPTS = 5;
 
 export function stampsOf(disk: Disk, path: string): Stamps {
-  return { fresh: stampOf(disk, `${path}/new`), current: stampOf(disk, `${path}/cur`) };
+  return { fresh: disk.stat(`${path}/new`), current: disk.stat(`${path}/cur`) };
 }
 
 export function sameStamps(one: Stamps, other: Stamps): boolean {
   return sameStamp(one.fresh, other.fresh) && sameStamp(one.current, other.current);
+}
+
+/** That both are the owner's. @throws Fault permanent */
+export function requireOwn(path: string, { fresh, current }: Stamps, uid: number): void {
+  for (const [name, stats] of [
+    ['new', fresh],
+    ['cur', current],
+  ] as const) {
+    const refused = stats && refusedFolder(stats, uid);
+    if (refused !== undefined) throw unusable(`${path}/${name}: ${refused}`);
+  }
 }
 
 /** @throws Error with `code` */
@@ -64,17 +70,12 @@ export function readFolders(disk: Disk, path: string, now: () => number): Folder
   }
 }
 
-function stampOf(disk: Disk, path: string): Stamp | undefined {
-  const stats = disk.stat(path);
-  return stats && { ino: stats.ino, dev: stats.dev, mtimeNs: stats.mtimeNs, ctimeNs: stats.ctimeNs };
-}
-
-function sameStamp(one: Stamp | undefined, other: Stamp | undefined): boolean {
+function sameStamp(one: FileStats | undefined, other: FileStats | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return one.mtimeNs === other.mtimeNs && one.ctimeNs === other.ctimeNs && one.ino === other.ino && one.dev === other.dev;
 }
 
-function isOlder(stamp: Stamp | undefined, readAtNs: bigint): boolean {
+function isOlder(stamp: FileStats | undefined, readAtNs: bigint): boolean {
   return stamp === undefined || stamp.ctimeNs + TICK_NS < readAtNs;
 }
 

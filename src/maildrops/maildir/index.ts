@@ -38,12 +38,12 @@ export function createMaildirBackend(options: MaildirOptions): MaildirBackend {
   const host = hostname();
   const syncShared = createSharedSync(disk);
   const context = { disk, log, now, statusHeader };
-  const isRoot = process.getuid?.() === 0;
+  const processUid = process.getuid?.() ?? 0;
 
   return {
     async open(place, { noStatus = false }) {
       try {
-        const { listing, wasCached } = await listings.load(place.path);
+        const { listing, wasCached } = await listings.load(place.path, place.mailbox.owner?.uid ?? processUid);
         if (!wasCached) {
           const removed = removeLeftovers(disk, place.path, now);
           if (removed > 0) log.info('maildir.leftovers', { mailbox: place.mailbox.name, removed });
@@ -55,7 +55,7 @@ export function createMaildirBackend(options: MaildirOptions): MaildirBackend {
     },
 
     deliver(place, message, envelope) {
-      const owner = isRoot ? place.mailbox.owner : undefined;
+      const owner = processUid === 0 ? place.mailbox.owner : undefined;
       return deliver({ disk, syncShared, owner }, place.path, newName(envelope.receivedAt.getTime(), host, now), message);
     },
 

@@ -2,7 +2,7 @@
 import type { Log } from '../../model/log.ts';
 import type { Disk } from '../../os/disk.ts';
 import { type Entry, entriesOf } from './entries.ts';
-import { type Folders, readFolders, type Stamps, sameStamps, stampsOf } from './folders.ts';
+import { type Folders, readFolders, requireOwn, type Stamps, sameStamps, stampsOf } from './folders.ts';
 import { MaildirMessage } from './message.ts';
 import { type Sized, Sizes } from './sizes.ts';
 import { finishRemoval } from './update.ts';
@@ -43,8 +43,11 @@ export class Listings {
     return { maildirs: this.#cached.size, messages };
   }
 
-  /** As it is now. Two system calls when nothing changed. Called by who has the session lock. @throws Error with `code` */
-  async load(path: string): Promise<{ listing: Listing; wasCached: boolean }> {
+  /**
+   * As it is now. Two system calls when nothing changed. Called by who has the session lock.
+   * @param uid whose it must be. @throws Fault permanent where it isn't; Error with `code`
+   */
+  async load(path: string, uid: number): Promise<{ listing: Listing; wasCached: boolean }> {
     const { disk } = this.#options;
     const cached = this.#cached.get(path);
     if (cached?.settled && cached.doubtful === undefined && sameStamps(cached.stamps, stampsOf(disk, path))) {
@@ -52,15 +55,17 @@ export class Listings {
       this.#cached.set(path, cached);
       return { listing: cached, wasCached: true };
     }
-    const listing = await this.#read(path, cached);
+    const listing = await this.#read(path, uid, cached);
     this.#keep(path, listing);
     return { listing, wasCached: cached !== undefined };
   }
 
-  async #read(path: string, before: Listing | undefined): Promise<Listing> {
+  async #read(path: string, uid: number, before: Listing | undefined): Promise<Listing> {
     const { disk, log, now } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const folders = readFolders(disk, path, now);
+      // After the reading, which found the same folders before and behind it.
+      requireOwn(path, folders.stamps, uid);
       if (folders.hasJournal && attempt < ATTEMPTS) {
         await finishRemoval({ disk, log, now, path }, entriesOf(disk, path, folders));
         continue;

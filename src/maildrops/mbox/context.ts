@@ -1,5 +1,6 @@
 import type { Log } from '../../model/log.ts';
 import type { Disk } from '../../os/disk.ts';
+import type { LockGroup } from '../../os/dotlock.ts';
 import type { IndexFiles } from './indexFile.ts';
 import type { Journals } from './journal.ts';
 import type { Latecomers } from './latecomers.ts';
@@ -16,6 +17,9 @@ export interface Context {
   now(): number;
   readonly statusHeader: StatusHeader;
   readonly lockTimeoutMs: number;
+  readonly lockGroup: LockGroup | undefined;
+  /** Whose mailboxes these must be; `undefined`: the process is root, and the store in front has looked. */
+  readonly ownerUid: number | undefined;
   readonly cache: ScanCache;
   readonly indexes: IndexFiles;
   readonly journals: Journals;

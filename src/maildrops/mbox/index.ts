@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Log } from '../../model/log.ts';
 import type { Disk } from '../../os/disk.ts';
+import type { LockGroup } from '../../os/dotlock.ts';
 import { LOCK_TIMEOUT_MS } from '../../os/mailboxLock.ts';
 import type { Backend } from '../backend.ts';
 import type { Carried, Print } from '../carried.ts';
@@ -38,6 +39,8 @@ export interface MboxOptions {
   readonly statusHeader: StatusHeader;
   /** How long to wait for programs that have locked a mailbox. */
   readonly lockTimeoutMs?: number;
+  /** For lock files where the process may make none by itself. */
+  readonly lockGroup?: LockGroup | undefined;
   /** Memory for what is known of mailboxes, in octets. */
   readonly cacheOctets?: number;
   /** Octets read at a time while a mailbox is scanned. */
@@ -59,6 +62,7 @@ export interface MboxBackend extends Backend {
 
 export function createMboxBackend(options: MboxOptions): MboxBackend {
   const { disk, log, stateDir } = options;
+  const processUid = process.getuid?.() ?? 0;
   const appender = createAppender(() => context);
   const context: Context = {
     disk,
@@ -66,6 +70,8 @@ export function createMboxBackend(options: MboxOptions): MboxBackend {
     now: options.now,
     statusHeader: options.statusHeader,
     lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+    lockGroup: options.lockGroup,
+    ownerUid: processUid === 0 ? undefined : processUid,
     cache: new ScanCache(options.cacheOctets ?? CACHE_OCTETS),
     indexes: stateDir === undefined ? noIndexFiles : createIndexFiles(join(stateDir, 'mbox'), disk, log),
     journals: stateDir === undefined ? noJournals : createJournals(join(stateDir, 'mbox'), disk, log),
@@ -103,7 +109,7 @@ async function scanOf(context: Context, path: string): Promise<Scan | undefined>
     const stats = context.disk.stat(path);
     if (stats !== undefined && sameMark(cached.file, stats)) return cached;
   }
-  const place = lookAt(context.disk, path);
+  const place = lookAt(context, path);
   if (place === undefined) return undefined;
   const indexed = cached === undefined ? fromIndex(context, path, place) : undefined;
   if (indexed !== undefined) return indexed;
@@ -116,7 +122,7 @@ async function scanOf(context: Context, path: string): Promise<Scan | undefined>
 function fromIndex(context: Context, path: string, place: Place): Scan | undefined {
   const indexed = context.indexes.read(path);
   if (indexed === undefined || indexed.trust === 'racy' || !sameMark(indexed.file, place.stats)) return undefined;
-  const fd = openPlace(context.disk, path, place, 'read');
+  const fd = openPlace(context, path, place, 'read');
   if (fd === undefined) return undefined;
   try {
     if (!sampleHolds(readingOf(context, fd), indexed)) return undefined;

@@ -6,10 +6,12 @@ import { Fault } from '../../model/fault.ts';
 import { codeOf, type Disk, type FileStats } from '../../os/disk.ts';
 import { tryLock, unlock } from '../../os/locks.ts';
 import { lockMailbox } from '../../os/mailboxLock.ts';
+import { unusable } from '../faults.ts';
+import { refusedFile } from '../trust.ts';
 import type { Context } from './context.ts';
 import { sameFile } from './fileMark.ts';
 
-const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants;
 /** Who replaces a mailbox between our opening and our locking it may do so again, but not forever. */
 const ATTEMPTS = 20;
 const KERNEL_LOCK_DELAY_MS = 20;
@@ -25,7 +27,7 @@ export interface Place {
  * anybody else could point it at mail that isn't theirs.
  * @throws Fault permanent for what is no mailbox file
  */
-export function lookAt(disk: Disk, path: string): Place | undefined {
+export function lookAt({ disk }: Context, path: string): Place | undefined {
   const there = disk.lstat(path);
   if (there === undefined) return undefined;
   const link = there.isSymbolicLink();
@@ -37,23 +39,32 @@ export function lookAt(disk: Disk, path: string): Place | undefined {
   return { stats, link };
 }
 
-export function unusable(why: string): Fault {
-  return new Fault('permanent', 'the mailbox can not be used', { cause: new Error(why) });
-}
-
-/** Opens the file that was looked at, and no other that took its place. `undefined`: it is gone, or another is there. */
-export function openPlace(disk: Disk, path: string, place: Place, access: 'read' | 'write' | 'append'): number | undefined {
+/**
+ * Opens the file that was looked at, and no other that took its place. `undefined`: it is gone, or another is there.
+ * @throws Fault permanent where it isn't the owner's alone
+ */
+export function openPlace(
+  { disk, ownerUid }: Context,
+  path: string,
+  place: Place,
+  access: 'read' | 'write' | 'append',
+): number | undefined {
   const how = access === 'read' ? O_RDONLY : access === 'write' ? O_RDWR : O_RDWR | O_APPEND;
   let fd: number;
   try {
-    fd = disk.open(path, how | O_NONBLOCK | (place.link ? 0 : O_NOFOLLOW));
+    // Should it be a pipe or a device by now, opening it must neither wait nor change anything.
+    fd = disk.open(path, how | O_NONBLOCK | O_NOCTTY | (place.link ? 0 : O_NOFOLLOW));
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || (code === 'ELOOP' && !place.link)) return undefined;
     throw error;
   }
-  if (sameFile(disk.fstat(fd), place.stats)) return fd;
+  // What was looked at by name may have become another by the time it was opened; what is open stays what it is.
+  const stats = disk.fstat(fd);
+  const refused = refusedFile(stats, ownerUid ?? stats.uid);
+  if (refused === undefined && sameFile(stats, place.stats)) return fd;
   disk.close(fd);
+  if (refused !== undefined) throw unusable(`${path}: ${refused}`);
   return undefined;
 }
 
@@ -89,9 +100,9 @@ export function withMailbox<T>(
   return context.turns.run(path, async () => {
     const { disk } = context;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const place = lookAt(disk, path) ?? (options.create ? await create(context, path) : undefined);
+      const place = lookAt(context, path) ?? (options.create ? await create(context, path) : undefined);
       if (place === undefined) return work(undefined);
-      const fd = openPlace(disk, path, place, options.access);
+      const fd = openPlace(context, path, place, options.access);
       if (fd === undefined) continue;
       let keep = false;
       try {
@@ -127,9 +138,9 @@ export function withMailbox<T>(
 }
 
 async function lock(context: Context, path: string, fd: number, appending: boolean): Promise<() => void> {
-  const { disk, log, now, lockTimeoutMs } = context;
+  const { disk, log, now, lockTimeoutMs, lockGroup } = context;
   try {
-    const lock = await lockMailbox(path, fd, { disk, log, now, timeoutMs: lockTimeoutMs });
+    const lock = await lockMailbox(path, fd, { disk, log, now, timeoutMs: lockTimeoutMs, group: lockGroup });
     return () => lock.release();
   } catch (error) {
     const code = codeOf(error);
@@ -154,12 +165,12 @@ async function create(context: Context, path: string): Promise<Place | undefined
   try {
     fd = disk.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return lookAt(disk, path);
+    if (codeOf(error) === 'EEXIST') return lookAt(context, path);
     throw error;
   }
   disk.close(fd);
   await disk.syncDirectory(folder);
-  return lookAt(disk, path);
+  return lookAt(context, path);
 }
 
 async function createFolder(disk: Disk, folder: string): Promise<void> {

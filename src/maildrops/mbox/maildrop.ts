@@ -158,9 +158,9 @@ export class MboxMaildrop implements Maildrop {
   #open(): OpenFile | undefined {
     if (this.#file !== undefined || this.#over) return this.#file;
     const { context, path } = this.#drop;
-    const place = lookAt(context.disk, path);
+    const place = lookAt(context, path);
     if (place === undefined || !sameFile(place.stats, this.#mark)) return undefined;
-    const fd = openPlace(context.disk, path, place, 'read');
+    const fd = openPlace(context, path, place, 'read');
     if (fd !== undefined) this.#file = { fd, users: 1 };
     return this.#file;
   }
