@@ -1,0 +1,45 @@
+/** Questions that take no proof: who exists, what a domain does, where mail rests. */
+import { passwordOnly } from '../directory/schemes/scheme.ts';
+import { readDomain, readWanted } from './accounts.ts';
+import type { Payload } from './codec.ts';
+import { ask } from './frames.ts';
+import { writeAccountReply, writeDomainReply, writeExplained, writeLocated, writeScramReply } from './replies.ts';
+import { readClaim, readScramParameters } from './requests.ts';
+import { accountOf, mailboxOf, type Service } from './service.ts';
+
+/** The work of answering with one frame; `undefined`: no such question. @throws Malformed */
+export function lookUp(service: Service, type: number, from: Payload): (() => Promise<Buffer>) | undefined {
+  const { directory, store } = service;
+  switch (type) {
+    case ask.account: {
+      const wanted = readWanted(from);
+      from.end();
+      return async () => writeAccountReply(await accountOf(service, wanted));
+    }
+    case ask.domain: {
+      const name = readDomain(from);
+      from.end();
+      return async () => {
+        const domain = await directory.domain(name);
+        const kinds = domain === undefined ? passwordOnly : directory.proofKinds({ localAddress: undefined, serverName: name });
+        return writeDomainReply({ domain, kinds });
+      };
+    }
+    case ask.scramParameters: {
+      const { claim, hash } = readScramParameters(from);
+      return async () => writeScramReply(await directory.scramParameters(claim, hash));
+    }
+    case ask.explain: {
+      const claim = readClaim(from);
+      from.end();
+      return async () => writeExplained(await directory.explain(claim));
+    }
+    case ask.locate: {
+      const wanted = readWanted(from);
+      from.end();
+      return async () => writeLocated(await store.locate(await mailboxOf(service, wanted)));
+    }
+    default:
+      return undefined;
+  }
+}
