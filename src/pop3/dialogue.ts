@@ -31,13 +31,21 @@ export function masked(session: Session, line: string): string {
   const blank = line.indexOf(' ');
   const keyword = blank < 0 ? line : line.slice(0, blank);
   const row = rowOf(keyword);
-  if (row !== undefined && !row.secret) return line;
+  if (row !== undefined && !row.secret) return withoutMore(line, row.args.length);
   // A client that is out of step may send a response, which is a password, where a command belongs.
   if (row === undefined && !/^[A-Za-z]{3,4}$/.test(keyword)) return '***';
   return blank < 0 ? keyword : `${keyword} ***`;
 }
 
+/** What comes after the arguments a command has may be a password: `USER name password`. */
+function withoutMore(line: string, args: number): string {
+  const words = line.split(' ');
+  if (words.slice(1 + args).every((word) => word === '')) return line;
+  return [...words.slice(0, 1 + args), '***'].join(' ');
+}
+
 function run(session: Session, line: string): Reply | Promise<Reply> {
+  session.commands++;
   const blank = line.indexOf(' ');
   const row = rowOf(blank < 0 ? line : line.slice(0, blank));
   // PASS comes immediately after USER, RFC 1939 section 7: anything in between and the name is forgotten.

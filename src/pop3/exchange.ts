@@ -3,7 +3,7 @@ import { Fault } from '../model/fault.ts';
 import { type Mechanism, mechanisms } from '../sasl/index.ts';
 import { base64 } from './args.ts';
 import type { ConnectionFacts } from './host.ts';
-import { admit, recorded } from './login.ts';
+import { admit, prove, recorded } from './login.ts';
 import { challenge, type Reply } from './replies.ts';
 import type { Authorization, Exchanging, Transaction } from './session.ts';
 
@@ -40,10 +40,17 @@ export function begin(session: Authorization, name: string, initial: string | un
     host,
     connection,
     language,
+    commands: session.commands,
     authorization: session,
     mechanism: mechanism.name,
     exchange: mechanism.start({
-      directory: host.directory,
+      directory: {
+        async authenticate(claim, proof) {
+          exchanging.admitted = await prove(session, mechanism.name, claim, proof);
+          return exchanging.admitted.admission;
+        },
+        scramParameters: (claim, hash) => host.directory.scramParameters(claim, hash),
+      },
       arrival: connection.arrival,
       service: 'pop3',
       channelBinding: connection.channelBinding,
@@ -51,7 +58,8 @@ export function begin(session: Authorization, name: string, initial: string | un
       random: host.random,
       now: host.now,
     }),
-    admission: undefined,
+    admitted: undefined,
+    isLast: false,
   };
   if (mechanism.clientFirst && initial === undefined) return challenge(nothing, exchanging);
   return step(exchanging, response);
@@ -61,10 +69,10 @@ export function begin(session: Authorization, name: string, initial: string | un
 export function respond(session: Exchanging, line: string): Reply | Promise<Reply> {
   if (line === '*') throw new Fault('syntax', 'authentication cancelled');
   const response = base64(line);
-  if (session.admission === undefined) return step(session, response);
+  const { admitted, authorization, host, mechanism } = session;
+  if (!session.isLast || admitted === undefined) return step(session, response);
   if (response.length > 0) throw new Fault('syntax', 'nothing more was asked for');
-  const { admission, authorization, host, mechanism } = session;
-  return recorded(authorization, { method: mechanism }, () => admit(authorization, admission, mechanism, host.now()));
+  return recorded(authorization, { method: mechanism }, () => admit(authorization, admitted, mechanism, host.now()));
 }
 
 /** Why a password must not cross on this connection, or a mechanism cannot work there; `undefined`: it can. */
@@ -85,11 +93,17 @@ function step(session: Exchanging, response: Buffer): Promise<Reply> {
   const { authorization, exchange, host, mechanism } = session;
   return recorded(authorization, { method: mechanism }, async () => {
     const startedAtMs = host.now();
-    const next = await exchange.next(response);
+    const next = await exchange.next(response).catch((thrown: unknown) => {
+      // A mechanism may still refuse whose proof held.
+      session.admitted?.dismiss();
+      throw thrown;
+    });
     if (next.kind === 'challenge') return challenge(next.octets, session);
-    if (next.octets === undefined) return admit(authorization, next.admission, mechanism, startedAtMs);
+    const { admitted } = session;
+    if (admitted === undefined) throw new Error(`${mechanism} let somebody in without asking the directory`);
+    if (next.octets === undefined) return admit(authorization, admitted, mechanism, startedAtMs);
     // POP3 has no room beside +OK, RFC 5034 section 4: the mechanism's last word is one more challenge.
-    session.admission = next.admission;
+    session.isLast = true;
     return challenge(next.octets, session);
   });
 }

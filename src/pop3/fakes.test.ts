@@ -3,7 +3,9 @@ import { parseUserName } from '../model/address.ts';
 import type { Admission, Directory } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { LogFields } from '../model/log.ts';
+import { openGate } from '../model/loginGate.ts';
 import type { Maildrop, MaildropMessage, MaildropStore } from '../model/maildrop.ts';
+import { noSessionCounts } from '../model/report.ts';
 import { createSpeaker } from '../texts/speaker.ts';
 import type { ConnectionFacts, Pop3Host } from './host.ts';
 
@@ -49,6 +51,7 @@ export function fakes(parts: { store?: Partial<MaildropStore>; maildrop?: Partia
   };
   const host: Pop3Host = {
     directory,
+    gate: openGate,
     store,
     speaker: createSpeaker(),
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
@@ -59,6 +62,7 @@ export function fakes(parts: { store?: Partial<MaildropStore>; maildrop?: Partia
     language: 'en',
     limits: { expireDays: 'never', loginDelayS: 0 },
     lastLogins: { tooSoon: () => false, note: () => {} },
+    counts: noSessionCounts(),
     ...parts.host,
   };
   return { host, maildrop, events, acts };

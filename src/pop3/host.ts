@@ -1,13 +1,17 @@
 /** What a POP3 session is given: by the house it runs in, and by the connection that carries it. */
 import type { Arrival, Directory } from '../model/directory.ts';
 import type { Log } from '../model/log.ts';
+import type { LoginGate } from '../model/loginGate.ts';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import type { SessionCounts } from '../model/report.ts';
 import type { ChannelBinding } from '../sasl/index.ts';
 import type { Speaker } from '../texts/speaker.ts';
 
 export interface Pop3Host {
   readonly directory: Directory;
+  /** Asked before each proof is looked at. */
+  readonly gate: LoginGate;
   readonly store: MaildropStore;
   readonly speaker: Speaker;
   readonly log: Log;
@@ -28,6 +32,8 @@ export interface Pop3Host {
   /** Limits that differ by mailbox. Leave it out where they don't: its being there is announced (`EXPIRE 30 USER`). */
   readonly limitsOf?: (mailbox: Mailbox) => Limits;
   readonly lastLogins: LastLogins;
+  /** Of all sessions of this host. */
+  readonly counts: SessionCounts;
 }
 
 export interface Limits {
@@ -47,6 +53,8 @@ export interface LastLogins {
 export interface ConnectionFacts {
   readonly arrival: Arrival;
   readonly remoteAddress: string;
+  /** A proxy of the host that speaks for itself, as for a health check. */
+  readonly isProxy?: boolean;
   /** A password may cross as it is: under TLS, or where the host trusts the network. */
   readonly secure: boolean;
   readonly tls: boolean;

@@ -1,9 +1,13 @@
 /** From a proof to an open maildrop, the same for USER and PASS, APOP and AUTH. */
-import type { Admission, Proof } from '../model/directory.ts';
+import type { Admission, Claim, Proof } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
+import { type Passage, Throttled, type Visitor, type Waiting } from '../model/loginGate.ts';
+import { isLoginFailure } from '../model/report.ts';
+import { FailedLogin } from './faults.ts';
+import type { ConnectionFacts } from './host.ts';
 import { countAndOctets } from './maildrop.ts';
 import { ok, type Reply } from './replies.ts';
-import { type Authorization, release, type Transaction } from './session.ts';
+import { type Admitted, type Authorization, release, type Transaction } from './session.ts';
 
 interface Attempt {
   /** `USER`, `APOP` or the SASL mechanism. */
@@ -12,18 +16,73 @@ interface Attempt {
   readonly login?: string;
 }
 
-/** @throws Fault auth, login-delay, in-use, temporary, permanent */
+/** @throws FailedLogin, Throttled, Fault login-delay, in-use, temporary, permanent */
 export function login(session: Authorization, method: string, name: string, proof: Proof): Promise<Reply> {
   const { host, connection } = session;
   const claim = { login: name, arrival: connection.arrival };
   return recorded(session, { method, login: name }, async () => {
     const startedAtMs = host.now();
-    return admit(session, await host.directory.authenticate(claim, proof, 'pop3'), method, startedAtMs);
+    return admit(session, await prove(session, method, claim, proof), method, startedAtMs);
   });
 }
 
+/** Past the gate and then to the directory. @throws FailedLogin, Throttled, Fault temporary */
+export async function prove(session: Authorization, method: string, claim: Claim, proof: Proof): Promise<Admitted> {
+  const { connection, host } = session;
+  const entered = host.gate.enter({ ...visitorOf(connection), claim, proof, method, tls: connection.tls });
+  const passage = 'passage' in entered ? await waitedFor(session, entered) : entered;
+  let admission: Admission | undefined;
+  try {
+    admission = await host.directory.authenticate(claim, proof, 'pop3');
+    passage.succeeded(admission.account);
+    return admittedBy(admission, passage);
+  } catch (thrown) {
+    admission?.abandon?.();
+    const fault = Fault.from(thrown);
+    if (fault.kind === 'auth') throw new FailedLogin(fault, passage.failed(), claim.login);
+    passage.ended();
+    throw thrown;
+  }
+}
+
+function admittedBy(admission: Admission, passage: Passage): Admitted {
+  let isDismissed = false;
+  return {
+    admission,
+    passage,
+    dismiss() {
+      if (isDismissed) return;
+      isDismissed = true;
+      admission.abandon?.();
+      passage.ended();
+    },
+  };
+}
+
+async function waitedFor(session: Authorization, waiting: Waiting): Promise<Passage> {
+  session.waiting = waiting;
+  try {
+    return await waiting.passage;
+  } finally {
+    session.waiting = undefined;
+  }
+}
+
+function visitorOf({ remoteAddress, isProxy = false }: ConnectionFacts): Visitor {
+  return { remoteAddress, isProxy };
+}
+
 /** Opens the maildrop for who has shown who they are. @throws Fault login-delay, in-use, temporary, permanent */
-export async function admit(session: Authorization, admission: Admission, method: string, startedAtMs: number): Promise<Reply> {
+export async function admit(session: Authorization, admitted: Admitted, method: string, startedAtMs: number): Promise<Reply> {
+  try {
+    return await open(session, admitted, method, startedAtMs);
+  } catch (thrown) {
+    admitted.dismiss();
+    throw thrown;
+  }
+}
+
+async function open(session: Authorization, { admission, passage }: Admitted, method: string, startedAtMs: number): Promise<Reply> {
   const { host, connection } = session;
   const { account, noStatus } = admission;
   const { mailbox } = account;
@@ -42,6 +101,7 @@ export async function admit(session: Authorization, admission: Admission, method
   }
   if (limits.loginDelayS > 0) host.lastLogins.note(mailbox);
 
+  host.counts.logins++;
   const openedAtMs = host.now();
   let octets = 0;
   for (const message of maildrop.messages) octets += message.octets;
@@ -50,7 +110,9 @@ export async function admit(session: Authorization, admission: Admission, method
     host,
     connection,
     language: session.language,
+    commands: session.commands,
     account,
+    passage,
     limits,
     maildrop,
     deleted: new Set(),
@@ -79,14 +141,43 @@ export async function recorded(session: Authorization, attempt: Attempt, work: (
   try {
     return await work();
   } catch (thrown) {
-    const fault = Fault.from(thrown);
-    if (fault.kind === 'auth' || fault.kind === 'in-use' || fault.kind === 'login-delay') {
-      const { id, remoteAddress, tls } = session.connection;
-      const reason = fault.cause instanceof Error ? fault.cause.message : (fault.cause ?? fault.text);
-      session.host.log.info('pop3.login-failed', { session: id, remote: remoteAddress, ...attempt, tls, kind: fault.kind, reason });
-    }
-    throw thrown;
+    const fault = failureOf(session, Fault.from(thrown));
+    record(session, attempt, fault);
+    throw fault;
   }
+}
+
+function record({ connection, gone, host }: Authorization, { method, login }: Attempt, fault: Fault): void {
+  const { kind } = fault;
+  const { id, remoteAddress, tls } = connection;
+  const from = { session: id, remote: remoteAddress, method };
+  if (fault instanceof Throttled) {
+    // Who went away was put off by nobody.
+    if (gone) return;
+    host.counts.loginFailures.throttled++;
+    host.log.debug('pop3.login-put-off', { ...from, ...(login === undefined ? undefined : { login }), tls, text: fault.text });
+    return;
+  }
+  if (isLoginFailure(kind)) host.counts.loginFailures[kind]++;
+  if (kind !== 'auth' && kind !== 'in-use' && kind !== 'login-delay') return;
+  const typed = fault instanceof FailedLogin ? fault.login : login;
+  const isRepeated = fault instanceof FailedLogin && fault.failure.isRepeated;
+  const reason = fault.cause instanceof Error ? fault.cause.message : (fault.cause ?? fault.text);
+  // In this order: what the client made up comes behind what it could not, for programs that read the log.
+  host.log.info('pop3.login-failed', {
+    ...from,
+    ...(typed === undefined ? undefined : { login: typed }),
+    tls,
+    ...(isRepeated ? { repeated: true } : undefined),
+    kind,
+    reason,
+  });
+}
+
+/** A mechanism can refuse before it has a proof to show anybody: a failure like others. */
+function failureOf({ connection, host }: Authorization, fault: Fault): Fault {
+  if (fault.kind !== 'auth' || fault instanceof FailedLogin) return fault;
+  return new FailedLogin(fault, host.gate.turnedAway(visitorOf(connection)), undefined);
 }
 
 /** Said to nobody: there is no connection left to write it to. */

@@ -20,8 +20,10 @@ export interface Reply {
   readonly enters?: Session;
   /** What comes once the reply is written. After `starttls` a new session starts, with this one handed to `startSession`. */
   readonly then?: 'starttls' | 'close';
-  /** A failed login: the reply waits for the failure delay, and counts towards the failures a connection may have. */
-  readonly penalty?: 'auth';
+  /** A login that came to nothing, by a wrong proof or for too many attempts: it counts towards the failures a connection may have. */
+  readonly penalty?: 'auth' | 'throttled';
+  /** Where there is a penalty: so long after its command the reply goes out. */
+  readonly heldBackMs?: number;
 }
 
 export function ok(line = '', more?: Omit<Reply, 'status' | 'line'>): Reply {

@@ -39,9 +39,23 @@ test('a login, a retrieved message and QUIT, as the log tells it', async () => {
     {
       level: 'info',
       event: 'pop3.quit',
-      fields: { session: 's1', mailbox: 'ada', deleted: 1, expired: 0, left: 1, retrieved: 1, octetsSent: 24, ms: 1500 },
+      fields: {
+        session: 's1',
+        remote: '192.0.2.7',
+        mailbox: 'ada',
+        commands: 6,
+        deleted: 1,
+        expired: 0,
+        left: 1,
+        retrieved: 1,
+        octetsSent: 24,
+        ms: 1500,
+      },
     },
   ]);
+  const { loginFailures, ...counts } = fake.host.counts;
+  assert.deepEqual(counts, { logins: 1, retrieved: 1, retrievedOctets: 24, deleted: 1, expired: 0 });
+  assert.deepEqual(loginFailures, { auth: 0, 'in-use': 0, 'login-delay': 0, throttled: 0, temporary: 0, permanent: 0 });
 });
 
 test('a failed login: the reason is for the log, the reply waits', async () => {
@@ -56,9 +70,10 @@ test('a failed login: the reason is for the log, the reply waits', async () => {
     fake.events.map(({ event, fields }) => [event, fields]),
     [
       ['pop3.login-failed', { ...common, method: 'USER', login: 'nobody' }],
-      ['pop3.login-failed', { ...common, method: 'PLAIN' }],
+      ['pop3.login-failed', { ...common, method: 'PLAIN', login: 'nobody' }],
     ],
   );
+  assert.deepEqual([fake.host.counts.logins, fake.host.counts.loginFailures.auth], [0, 2]);
 });
 
 test('only a wrong proof costs a penalty', async () => {
@@ -127,6 +142,55 @@ test('a lock that cannot be given back does not undo what QUIT did', async () =>
   assert.deepEqual(troubles, [cause]);
 });
 
+test('a maildrop that is lost ends the session with the first refusal that comes of it', async () => {
+  const lost = new Fault('temporary', 'the mailbox can not be read just now', { cause: new Error('the worker is gone') });
+  const broken = { retrieve: () => assert.fail(lost) };
+  for (const [maildrop, then] of [
+    [{ ...broken, lost: true }, 'close'],
+    [broken, undefined],
+  ] as const) {
+    const session = await login(fakes({ maildrop }));
+    assert.deepEqual(seen(await answer(session, 'RETR 1')), [
+      '-ERR',
+      '[SYS/TEMP] the mailbox can not be read just now',
+      then,
+      undefined,
+      undefined,
+    ]);
+    // What has nothing to do with it is answered as ever.
+    assert.deepEqual(seen(await answer(session, 'NOPE')), ['-ERR', 'unknown command', undefined, undefined, undefined]);
+  }
+});
+
+test('a maildrop that is lost in the middle of an UPDATE: nobody knows how far it came', async () => {
+  const fault = new Fault('temporary', 'the mailbox can not be written just now');
+  const told = async (lostBefore: boolean, lostAfter: boolean) => {
+    const fake: Fakes = fakes({
+      maildrop: {
+        lost: lostBefore,
+        async update() {
+          Object.assign(fake.maildrop, { lost: lostAfter });
+          throw fault;
+        },
+      },
+    });
+    const session = await login(fake);
+    await answer(session, 'DELE 1');
+    return seen(await answer(session, 'QUIT'));
+  };
+  const all = '[SYS/TEMP] the messages could not be deleted, all of them are still there';
+  assert.deepEqual(await told(false, true), [
+    '-ERR',
+    '[SYS/TEMP] it is not known whether the messages were deleted',
+    'close',
+    undefined,
+    'UPDATE',
+  ]);
+  assert.deepEqual(await told(false, false), ['-ERR', all, 'close', undefined, 'UPDATE']);
+  // It didn't begin.
+  assert.deepEqual(await told(true, true), ['-ERR', all, 'close', undefined, 'UPDATE']);
+});
+
 test('a lost connection releases the maildrop once and updates nothing', async () => {
   const fake = fakes();
   const session = await login(fake);
@@ -137,7 +201,7 @@ test('a lost connection releases the maildrop once and updates nothing', async (
   assert.deepEqual(fake.events.at(-1), {
     level: 'info',
     event: 'pop3.disconnected',
-    fields: { session: 's1', mailbox: 'ada', marked: 1, octetsSent: 0, ms: 0 },
+    fields: { session: 's1', remote: '192.0.2.7', mailbox: 'ada', commands: 3, marked: 1, octetsSent: 0, ms: 0 },
   });
 });
 

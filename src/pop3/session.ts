@@ -1,5 +1,6 @@
 /** One client's dialogue, from greeting to goodbye. Thousands wait before login: what they hold is kept small. */
 import type { Account, Admission } from '../model/directory.ts';
+import type { Passage, Waiting } from '../model/loginGate.ts';
 import type { Maildrop, MaildropMessage } from '../model/maildrop.ts';
 import type { Exchange } from '../sasl/index.ts';
 import type { ConnectionFacts, Limits, Pop3Host } from './host.ts';
@@ -10,6 +11,8 @@ interface Common {
   readonly connection: ConnectionFacts;
   /** Of replies, as LANG set it. English before: RFC 1939 replies are ASCII. */
   language: string;
+  /** Command lines so far, for the log; what was said before STLS is not among them. */
+  commands: number;
 }
 
 /** RFC 1939 section 4. */
@@ -19,6 +22,8 @@ export interface Authorization extends Common {
   readonly timestamp: string | undefined;
   /** From USER, until the next command. */
   login: string | undefined;
+  /** While a login has to wait before its proof is looked at. */
+  waiting: Waiting | undefined;
   /** The connection is lost: a login under way must let go of its maildrop. */
   gone: boolean;
 }
@@ -30,14 +35,26 @@ export interface Exchanging extends Common {
   readonly authorization: Authorization;
   readonly mechanism: string;
   readonly exchange: Exchange;
-  /** Granted, and the client has yet to take the mechanism's last word: it answers that with an empty response. */
-  admission: Admission | undefined;
+  /** From the moment on that the proof held. */
+  admitted: Admitted | undefined;
+  /** The mechanism's last word was said, and the client has yet to take it: it answers that with an empty response. */
+  isLast: boolean;
+}
+
+/** Somebody whose proof held. */
+export interface Admitted {
+  readonly admission: Admission;
+  readonly passage: Passage;
+  /** No maildrop will be opened for them. May be called again. */
+  dismiss(): void;
 }
 
 /** RFC 1939 section 5. */
 export interface Transaction extends Common {
   readonly state: 'TRANSACTION';
   readonly account: Account;
+  /** By which they came in. */
+  readonly passage: Passage;
   readonly limits: Limits;
   readonly maildrop: Maildrop;
   readonly deleted: Set<MaildropMessage>;
@@ -75,8 +92,10 @@ export function startSession(
     host,
     connection,
     language: 'en',
+    commands: 0,
     timestamp: beforeTls === undefined ? newTimestamp(host, connection) : timestampOf(beforeTls),
     login: undefined,
+    waiting: undefined,
     gone: false,
   };
   const ready = say(session, 'POP3 server ready');
@@ -88,15 +107,34 @@ export function lineLimit(session: Session): number {
   return session.state === 'EXCHANGE' ? 12288 : 255;
 }
 
+/** Of a login that has to wait before its proof is looked at. */
+export function waitingOf(session: Session): Waiting | undefined {
+  const authorization = session.state === 'EXCHANGE' ? session.authorization : session;
+  return authorization.state === 'AUTHORIZATION' ? authorization.waiting : undefined;
+}
+
+/** The connection is lost while a command is under way: who waits for the gate need not wait any longer. `disconnected` follows. */
+export function lost(session: Session): void {
+  const authorization = session.state === 'EXCHANGE' ? session.authorization : session;
+  if (authorization.state !== 'AUTHORIZATION') return;
+  authorization.gone = true;
+  waitingOf(session)?.giveUp();
+}
+
 /** The connection is lost or timed out: lets go of the maildrop and removes nothing. RFC 1939 section 6. */
 export async function disconnected(session: Session): Promise<void> {
   if (session.state === 'AUTHORIZATION') session.gone = true;
-  if (session.state === 'EXCHANGE') session.authorization.gone = true;
+  if (session.state === 'EXCHANGE') {
+    session.authorization.gone = true;
+    session.admitted?.dismiss();
+  }
   if (session.state !== 'TRANSACTION' || session.ended) return;
   session.ended = true;
   session.host.log.info('pop3.disconnected', {
     session: session.connection.id,
+    remote: session.connection.remoteAddress,
     mailbox: session.account.mailbox.name,
+    commands: session.commands,
     marked: session.deleted.size,
     octetsSent: session.octetsSent,
     ms: session.host.now() - session.openedAtMs,
@@ -104,8 +142,9 @@ export async function disconnected(session: Session): Promise<void> {
   await release(session, session.maildrop);
 }
 
-/** Gives back the lock. That it failed is for the log: no client can do anything about it. */
+/** Gives back the lock, and ends the session at the gate. That it failed is for the log: no client can do anything about it. */
 export async function release(session: Session, maildrop: Maildrop): Promise<void> {
+  if (session.state === 'TRANSACTION') session.passage.ended();
   try {
     await maildrop[Symbol.asyncDispose]();
   } catch (cause) {

@@ -37,6 +37,9 @@ const RETR = command({
       line: say(session, '{octets} octets', { octets }),
       body: session.maildrop.retrieve(message),
       sent() {
+        const { counts } = session.host;
+        counts.retrieved++;
+        counts.retrievedOctets += octets;
         session.retrieved.add(message);
         session.octetsSent += octets;
       },
