@@ -3,10 +3,11 @@
  * connection; files that don't fit together leave the old ones in use, with one line in the log.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import type { Log } from '../model/log.ts';
+import { readRegularFile } from '../os/regularFile.ts';
 
 /** Paths of PEM files: the certificate with its chain, and its key. They may be the same file. */
 export interface CertificateFiles {
@@ -34,6 +35,9 @@ interface Pair {
   stamp: string;
   lookedAt: number;
 }
+
+/** Far longer than any chain. */
+export const mostOctets = 1_048_576;
 
 /** Files are looked at no more often than this. */
 const lookAgainMs = 1000;
@@ -120,8 +124,8 @@ function stampOfFile(path: string): string {
 
 /** @throws an Error that names the file */
 function readContext(files: CertificateFiles, minVersion: '1.2' | '1.3'): SecureContext {
-  const certificate = readFileSync(files.certificate);
-  const key = readFileSync(files.key);
+  const certificate = readRegularFile(files.certificate, mostOctets);
+  const key = readRegularFile(files.key, mostOctets);
   const first = readPart(files.certificate, () => new X509Certificate(certificate));
   const secret = readPart(files.key, () => createPrivateKey(key));
   if (!first.checkPrivateKey(secret)) throw new Error(`${files.key} is not the key of ${files.certificate}`);

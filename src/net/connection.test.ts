@@ -290,3 +290,26 @@ test('the trace is a dialogue, with secrets masked', async (t) => {
     'S: +OK bye',
   ]);
 });
+
+test('where the dialogue has to wait for something, what the client says meanwhile is answered after the greeting', async (t) => {
+  const waits: (() => void)[] = [];
+  const { port, dialogue } = await serve(t);
+  dialogue.ready = () => new Promise((resolve) => waits.push(resolve));
+  const client = await Client.connect(port);
+  client.send('ABC\r\nQUIT\r\n');
+  await settled(() => waits.length);
+  assert.equal(dialogue.sessions.length, 0);
+  waits[0]?.();
+  assert.equal(await client.rest(), '+OK hello\r\n+OK ABC\r\n+OK bye\r\n');
+
+  // Who leaves before is forgotten.
+  const gone = await Client.connect(port);
+  await settled(() => waits.length);
+  gone.socket.resetAndDestroy();
+  const next = await Client.connect(port);
+  await settled(() => waits.length);
+  waits[1]?.();
+  waits[2]?.();
+  assert.equal(await next.line(), '+OK hello');
+  assert.ok(dialogue.sessions.length <= 3);
+});

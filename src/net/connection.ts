@@ -1,9 +1,10 @@
 /** One client, from its first octet to its last: an optional PROXY header, an optional TLS handshake, then a dialogue, then goodbye. */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { plainAddress, sourceOf } from '../model/networks.ts';
+import type { CarriedProtocol } from '../model/report.ts';
 import type { ConnectionFacts } from '../pop3/host.ts';
 import { TlsChannelBinding } from './channelBinding.ts';
-import { plainAddress, sourceOf } from './cidr.ts';
 import { type Carrier, Conversation } from './conversation.ts';
 import { IdleMember } from './idleList.ts';
 import type { Door, LineServer } from './lineServer.ts';
@@ -14,8 +15,10 @@ type Phase = 'proxy header' | 'handshake' | 'dialogue' | 'closing';
 
 export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
   readonly id: string;
-  /** What limits and delays count by; `undefined` until the client is counted, and for a proxy that speaks for itself. */
+  /** What limits count by; `undefined` until the client is counted, and for a proxy that speaks for itself. */
   source: string | undefined;
+  /** Connections of its source when it came, itself included. */
+  fromSource = 0;
   readonly #server: LineServer<S>;
   readonly #door: Door;
   readonly #conversation: Conversation<S>;
@@ -48,7 +51,11 @@ export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
     return this.#remoteAddress;
   }
 
-  /** For the state in the log. */
+  get protocol(): CarriedProtocol {
+    return this.#door.protocol;
+  }
+
+  /** For counting, and for the log. */
   get state(): string {
     return this.session === undefined || this.#phase !== 'dialogue' ? this.#phase : this.#server.dialogue.state(this.session);
   }
@@ -63,7 +70,7 @@ export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
       // Without an address it was reset before it was accepted.
       if (this.#remoteAddress === '') this.#socket.destroy();
       else if (this.#door.proxyFrom?.has(this.#remoteAddress)) this.#enter('proxy header');
-      else this.#clientKnown(plainAddress(this.#door.address ?? this.#socket.localAddress ?? ''), true);
+      else this.#clientKnown(true);
     } catch (thrown) {
       this.trouble(thrown);
     }
@@ -117,8 +124,8 @@ export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
 
   /** Graceful stop, first step. Who is logged in may go on until `cut`. */
   stop(): void {
-    const { isAnswering, isLoggedIn } = this.#conversation;
-    const mayGoOn = this.#phase === 'dialogue' && (isAnswering || isLoggedIn);
+    const { isAnswering, isHeldUp, isLoggedIn } = this.#conversation;
+    const mayGoOn = this.#phase === 'dialogue' && ((isAnswering && !isHeldUp) || isLoggedIn);
     if (!mayGoOn && this.#phase !== 'closing') this.cut();
   }
 
@@ -175,12 +182,17 @@ export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
     }
   }
 
+  /** A system call where the listener is for all addresses: made when it is asked for, which few hosts need. */
+  get localAddress(): string | undefined {
+    this.#localAddress ??= plainAddress(this.#door.address ?? this.#socket.localAddress ?? '');
+    return this.#localAddress === '' ? undefined : this.#localAddress;
+  }
+
   /** @param isClient false: the proxy speaks for itself */
-  #clientKnown(localAddress: string, isClient: boolean): void {
-    this.#localAddress = localAddress === '' ? undefined : localAddress;
+  #clientKnown(isClient: boolean): void {
     if (isClient) {
       this.source = sourceOf(this.#remoteAddress);
-      this.#server.countSource(this.source, 1);
+      this.fromSource = this.#server.sources.enter(this.source);
     }
     if (this.#door.tls) this.startTls();
     else this.#greet();
@@ -207,7 +219,8 @@ export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
       this.#conversation.keep(rest);
     }
     if (header.endpoints) this.#remoteAddress = header.endpoints.remoteAddress;
-    this.#clientKnown(header.endpoints?.localAddress ?? plainAddress(this.#socket.localAddress ?? ''), header.endpoints !== undefined);
+    this.#localAddress = header.endpoints?.localAddress;
+    this.#clientKnown(header.endpoints !== undefined);
   }
 
   #isSecured(secured: TLSSocket): void {
@@ -219,30 +232,62 @@ export class Connection<S> extends IdleMember implements Carrier, SocketEvents {
         return;
       }
       // STLS: as if newly connected, but without a greeting. RFC 2595 section 4.
-      const { session } = this.#server.dialogue.start(this.#facts(), this.session);
-      this.#enter('dialogue');
-      this.#conversation.beginAnew(session);
+      this.#whenReady((facts) => {
+        const { session } = this.#server.dialogue.start(facts, this.session);
+        this.#enter('dialogue');
+        this.#conversation.beginAnew(session);
+      });
     } catch (thrown) {
       this.trouble(thrown);
     }
   }
 
   #greet(): void {
-    const { dialogue } = this.#server;
     this.#enter('dialogue');
-    if (this.#server.isOneTooMany(this)) {
-      this.#conversation.refuse(dialogue.tooManyConnections());
+    const refusal = this.#server.refusal(this);
+    if (refusal !== undefined) {
+      this.#conversation.refuse(refusal);
       return;
     }
-    const { session, greeting } = dialogue.start(this.#facts());
-    this.#conversation.begin(session, greeting);
+    this.#whenReady((facts) => {
+      const { session, greeting } = this.#server.dialogue.start(facts);
+      this.#conversation.begin(session, greeting);
+    });
+  }
+
+  /** At once, mostly. While it isn't, nothing is read. */
+  #whenReady(begin: (facts: ConnectionFacts) => void): void {
+    const facts = this.#facts();
+    const ready = this.#server.dialogue.ready?.(facts);
+    if (ready === undefined) {
+      begin(facts);
+      return;
+    }
+    this.pause();
+    void ready.then(() => {
+      if (this.#socket.destroyed) return;
+      try {
+        begin(facts);
+        this.resume();
+      } catch (thrown) {
+        this.trouble(thrown);
+      }
+    });
   }
 
   #facts(): ConnectionFacts {
     const tls = this.#secured;
+    const connection = this;
     return {
-      arrival: { localAddress: this.#localAddress, serverName: tls?.servername || undefined },
+      arrival: {
+        get localAddress() {
+          return connection.localAddress;
+        },
+        serverName: tls?.servername || undefined,
+        remoteAddress: this.#remoteAddress,
+      },
       remoteAddress: this.#remoteAddress,
+      isProxy: this.source === undefined,
       secure: tls !== undefined || this.#server.settings.plaintextNetworks.has(this.#remoteAddress),
       tls: tls !== undefined,
       canStartTls: tls === undefined && this.#server.certificates !== undefined,

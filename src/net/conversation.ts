@@ -12,8 +12,6 @@ import { ReplyWriter } from './replyWriter.ts';
 /** The connection, as its dialogue sees it. */
 export interface Carrier {
   readonly id: string;
-  /** What the failure delay counts by; `undefined`: a proxy that speaks for itself. */
-  readonly source: string | undefined;
   /** The dialogue may go on here: neither is the connection closed or closing, nor does TLS begin. */
   readonly isOpen: boolean;
   /** The client sent a command or took its reply: it is not idle. */
@@ -54,6 +52,11 @@ export class Conversation<S> {
   /** The dialogue is at work on a command; closing the connection doesn't end that. */
   get isAnswering(): boolean {
     return this.#answering;
+  }
+
+  /** What the dialogue is at work on has not begun yet. */
+  get isHeldUp(): boolean {
+    return this.#answering && this.session !== undefined && this.#server.dialogue.waits(this.session);
   }
 
   get isLoggedIn(): boolean {
@@ -118,6 +121,7 @@ export class Conversation<S> {
       this.#delay = undefined;
       this.#busy = false;
     }
+    if (this.#answering && this.session !== undefined) this.#server.dialogue.lost(this.session);
     return !this.#busy;
   }
 
@@ -182,18 +186,17 @@ export class Conversation<S> {
   #reply(reply: LineReply<S>, session: S, arrivedAt: number): void {
     if (reply.enters !== undefined) this.session = reply.enters;
     if (!this.#carrier.isOpen) this.#carrier.finished();
-    else if (reply.penalty === 'auth') this.#holdBack(reply, session, arrivedAt);
+    else if (reply.penalty !== undefined) this.#holdBack(reply, session, arrivedAt);
     else this.#write(reply);
   }
 
   /** The same time after the command for an unknown user and for a wrong password. No guess runs meanwhile. */
   #holdBack(reply: LineReply<S>, session: S, arrivedAt: number): void {
-    const { settings, throttle, clock, dialogue, log } = this.#server;
-    const { id, source } = this.#carrier;
+    const { settings, clock, dialogue, log } = this.#server;
+    const { heldBackMs: ms = 0 } = reply;
     this.#failures++;
-    const due = this.#failures >= settings.maxFailures ? dialogue.tooManyFailures(session) : reply;
-    const ms = source === undefined ? settings.failureDelayMs : throttle.failed(source, arrivedAt);
-    log.debug('net.login-held-back', { connection: id, source, ms });
+    const due = this.#failures >= settings.maxFailures ? dialogue.tooManyFailures(session, reply) : reply;
+    log.debug('net.login-held-back', { connection: this.#carrier.id, ms });
     this.#writer.flush();
     this.#busy = true;
     this.#delay = setTimeout(

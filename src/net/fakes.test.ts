@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { ConnectionCounts } from '../model/connectionCounts.ts';
 import { silent } from '../model/log.ts';
+import { Networks } from '../model/networks.ts';
 import type { ConnectionFacts } from '../pop3/host.ts';
 import type { Certificates } from './certificates.ts';
-import { Networks } from './cidr.ts';
 import type { LineDialogue, LineReply } from './lineDialogue.ts';
 import { LineServer, type LineSettings, type ListenOptions } from './lineServer.ts';
+import type { Overload } from './overload.ts';
 
 export interface FakeSession {
   readonly facts: ConnectionFacts;
@@ -21,14 +23,17 @@ export interface FakeSession {
 export class FakeDialogue implements LineDialogue<FakeSession> {
   readonly sessions: FakeSession[] = [];
   readonly gone: FakeSession[] = [];
+  readonly lostWhileAnswering: FakeSession[] = [];
   readonly answers = new Map<string, (session: FakeSession, line: string) => LineReply<FakeSession> | Promise<LineReply<FakeSession>>>([
     ['QUIT', () => closing('+OK', 'bye')],
     ['STLS', () => ({ ...ok('begin'), ...after('starttls') })],
     ['LOGIN', (session) => ({ ...ok('in'), enters: { ...session, state: 'TRANSACTION' } })],
-    ['GUESS', () => ({ status: '-ERR', line: 'no', penalty: 'auth' })],
+    ['GUESS', () => ({ status: '-ERR', line: 'no', penalty: 'auth', heldBackMs: 0 })],
   ]);
   underWay = 0;
   mostUnderWay = 0;
+
+  ready: (facts: ConnectionFacts) => Promise<void> | undefined = () => undefined;
 
   start(facts: ConnectionFacts, beforeTls?: FakeSession) {
     const session: FakeSession = { facts, state: 'AUTHORIZATION', lines: beforeTls?.lines ?? [] };
@@ -60,8 +65,20 @@ export class FakeDialogue implements LineDialogue<FakeSession> {
     return closing('-ERR', '[SYS/TEMP] too many');
   }
 
+  overloaded(): LineReply<FakeSession> {
+    return closing('-ERR', '[SYS/TEMP] overloaded');
+  }
+
   tooManyFailures(): LineReply<FakeSession> {
     return closing('-ERR', '[AUTH] enough');
+  }
+
+  waits(): boolean {
+    return false;
+  }
+
+  lost(session: FakeSession): void {
+    this.lostWhileAnswering.push(session);
   }
 
   async disconnected(session: FakeSession): Promise<void> {
@@ -74,6 +91,10 @@ export class FakeDialogue implements LineDialogue<FakeSession> {
 
   state(session: FakeSession): string {
     return session.state;
+  }
+
+  domain(session: FakeSession): string | undefined {
+    return session.state === 'TRANSACTION' ? 'example.org' : undefined;
   }
 
   loggedIn(session: FakeSession): boolean {
@@ -96,7 +117,6 @@ function after(then: 'close' | 'starttls') {
 export const settings: LineSettings = {
   idleTimeoutMs: 600_000,
   handshakeTimeoutMs: 30_000,
-  failureDelayMs: 0,
   maxFailures: 3,
   maxConnections: 1000,
   maxConnectionsPerSource: 1000,
@@ -110,7 +130,9 @@ interface Given {
   readonly listen?: Partial<ListenOptions>;
   readonly clock?: () => number;
   readonly log?: typeof silent;
+  readonly overload?: Pick<Overload, 'isOver'>;
   readonly trace?: (connection: string, line: string) => void;
+  readonly sources?: ConnectionCounts;
 }
 
 /** A server on a free port of 127.0.0.1, stopped when the test is over. */
@@ -122,7 +144,9 @@ export async function serve(t: TestContext, given: Given = {}) {
     certificates: given.certificates,
     log: given.log ?? silent,
     clock: given.clock ?? Date.now,
+    overload: given.overload,
     trace: given.trace,
+    ...(given.sources ? { sources: given.sources } : {}),
   });
   t.after(() => server.stop(0));
   const { port } = await server.listen({ protocol: 'pop3', address: '127.0.0.1', port: 0, tls: false, ...given.listen });

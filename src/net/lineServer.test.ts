@@ -3,13 +3,21 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
+import { type ConnectionCounts, createLocalCounts } from '../model/connectionCounts.ts';
 import type { Log } from '../model/log.ts';
-import { Networks } from './cidr.ts';
+import { Networks } from '../model/networks.ts';
 import { Client, FakeDialogue, ok, serve, settled } from './fakes.test.ts';
 
 function recording(into: [string, unknown][]): Log {
   const add = (event: string, fields?: unknown) => into.push([event, fields]);
   return { debug() {}, info() {}, warn: add, error: add };
+}
+
+/** Each wrong password waits for so long. */
+function holdingBack(heldBackMs: number): FakeDialogue {
+  const dialogue = new FakeDialogue();
+  dialogue.answers.set('GUESS', () => ({ status: '-ERR', line: 'no', penalty: 'auth', heldBackMs }));
+  return dialogue;
 }
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
@@ -23,9 +31,9 @@ test('a failed login is held back from its arrival on, and nothing behind it run
   dialogue.answers.set('GUESS', async () => {
     asked.resolve();
     await hashed.promise;
-    return { status: '-ERR', line: 'no', penalty: 'auth' };
+    return { status: '-ERR', line: 'no', penalty: 'auth', heldBackMs: 2000 };
   });
-  const { port, server } = await serve(t, { dialogue, clock: () => clock.now, settings: { failureDelayMs: 2000 } });
+  const { port, server } = await serve(t, { dialogue, clock: () => clock.now });
   const client = await Client.connect(port);
   await client.line();
   client.send('GUESS 1\r\nGUESS 2\r\nQUIT\r\n');
@@ -43,8 +51,7 @@ test('a failed login is held back from its arrival on, and nothing behind it run
   assert.equal(await client.line(), '-ERR no');
   await settled(() => server.bytes.sent);
   assert.deepEqual(dialogue.sessions[0]?.lines, ['GUESS 1', 'GUESS 2']);
-  // The second one from there waits twice as long.
-  t.mock.timers.tick(3999);
+  t.mock.timers.tick(1999);
   await settled(() => server.bytes.sent);
   assert.equal(client.waiting, 0);
   t.mock.timers.tick(1);
@@ -53,7 +60,7 @@ test('a failed login is held back from its arrival on, and nothing behind it run
 
 test('somebody else who guesses does not delay who knows the password', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { port, dialogue } = await serve(t, { clock: () => 0, settings: { failureDelayMs: 2000 } });
+  const { port, dialogue } = await serve(t, { dialogue: holdingBack(2000), clock: () => 0 });
   const guesser = await Client.connect(port);
   guesser.send('GUESS\r\n');
   await guesser.line();
@@ -74,7 +81,7 @@ test('after max_failures the connection is closed with words, and commands behin
 
 test('a client that leaves while its failed login is held back is gone at once', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { port, dialogue, server } = await serve(t, { clock: () => 0, settings: { failureDelayMs: 2000 } });
+  const { port, dialogue, server } = await serve(t, { dialogue: holdingBack(2000), clock: () => 0 });
   const client = await Client.connect(port);
   client.send('GUESS\r\n');
   while (dialogue.sessions[0]?.lines.length !== 1) await new Promise(setImmediate);
@@ -83,33 +90,43 @@ test('a client that leaves while its failed login is held back is gone at once',
   assert.equal(dialogue.gone.length, 1);
 });
 
-test('the delay counts the client behind a proxy, and never the proxy', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+test('a client that leaves while its command is worked on is told of at once, and put away when that is done', async (t) => {
   const dialogue = new FakeDialogue();
-  const { port, server } = await serve(t, {
-    dialogue,
-    clock: () => 0,
-    settings: { failureDelayMs: 1000, maxFailures: 10 },
-    listen: { proxyFrom: new Networks(['127.0.0.1']) },
+  const asked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  dialogue.answers.set('WAIT', async () => {
+    asked.resolve();
+    await release.promise;
+    return ok('waited');
   });
-  const guess = async (header: string): Promise<number> => {
+  const { port, server } = await serve(t, { dialogue });
+  const client = await Client.connect(port);
+  client.send('WAIT\r\n');
+  await asked.promise;
+  client.socket.resetAndDestroy();
+  while (dialogue.lostWhileAnswering.length === 0) await new Promise(setImmediate);
+  assert.deepEqual([dialogue.lostWhileAnswering, dialogue.gone], [dialogue.sessions, []]);
+  release.resolve();
+  while (server.counts().connections > 0) await new Promise(setImmediate);
+  assert.deepEqual([dialogue.lostWhileAnswering, dialogue.gone], [dialogue.sessions, dialogue.sessions]);
+});
+
+test('the dialogue is told who the client behind a proxy is, and when it is the proxy itself', async (t) => {
+  const { port, dialogue } = await serve(t, { listen: { proxyFrom: new Networks(['127.0.0.1']) } });
+  const headers = ['TCP4 192.0.2.1 192.0.2.9 1 110', 'TCP6 2001:db8::1 2001:db8::9 1 110', 'UNKNOWN'];
+  for (const header of headers) {
     const client = await Client.connect(port);
-    client.send(`${header}GUESS\r\n`);
-    assert.equal(await client.line(), '+OK hello');
-    await settled(() => server.counts().connections);
-    for (let ms = 0; ; ms += 1000) {
-      await settled(() => server.bytes.sent);
-      if (client.waiting > 0) return ms;
-      t.mock.timers.tick(1000);
-    }
-  };
-  const from = (address: string) => `PROXY TCP${address.includes(':') ? 6 : 4} ${address} ${address} 1 110\r\n`;
-  assert.equal(await guess(from('192.0.2.1')), 1000);
-  assert.equal(await guess(from('192.0.2.1')), 2000);
-  assert.equal(await guess(from('192.0.2.2')), 1000);
-  assert.equal(await guess(from('2001:db8::1')), 1000);
-  assert.equal(await guess(from('2001:db8::2')), 2000);
-  for (const _ of [1, 2, 3]) assert.equal(await guess('PROXY UNKNOWN\r\n'), 1000);
+    client.send(`PROXY ${header}\r\nQUIT\r\n`);
+    assert.equal(await client.rest(), '+OK hello\r\n+OK bye\r\n');
+  }
+  assert.deepEqual(
+    dialogue.sessions.map(({ facts: { remoteAddress, isProxy, arrival } }) => [remoteAddress, isProxy, arrival.remoteAddress]),
+    [
+      ['192.0.2.1', false, '192.0.2.1'],
+      ['2001:db8::1', false, '2001:db8::1'],
+      ['127.0.0.1', true, '127.0.0.1'],
+    ],
+  );
 });
 
 test('PROXY header: the client it names is the client, however it is cut, before TLS or plaintext', async (t) => {
@@ -187,6 +204,35 @@ test('over the limit, overall or from one source, the greeting is a refusal', as
   while (server.counts().connections > 2) await new Promise(setImmediate);
   assert.equal(await (await Client.connect(port)).line(), '+OK hello');
   assert.equal(dialogue.sessions.length, 4);
+});
+
+test('connections of a source at other processes count too, and each that is let go is told', async (t) => {
+  const elsewhere = 2;
+  const here = createLocalCounts();
+  const sources: ConnectionCounts = {
+    enter: (key) => here.enter(key) + elsewhere,
+    leave: (key) => here.leave(key),
+    get size() {
+      return here.size;
+    },
+  };
+  const { port, server } = await serve(t, { sources, settings: { maxConnectionsPerSource: 3 } });
+  const first = await Client.connect(port);
+  assert.equal(await first.line(), '+OK hello');
+  assert.equal(await (await Client.connect(port)).rest(), '-ERR [SYS/TEMP] too many\r\n');
+  first.send('QUIT\r\n');
+  await first.rest();
+  while (server.counts().connections > 0) await new Promise(setImmediate);
+  assert.equal(sources.size, 0);
+});
+
+test('a proxy that speaks for itself is not counted', async (t) => {
+  const { port } = await serve(t, { settings: { maxConnectionsPerSource: 1 }, listen: { proxyFrom: new Networks(['127.0.0.1']) } });
+  for (let n = 0; n < 3; n++) {
+    const client = await Client.connect(port);
+    client.send('PROXY UNKNOWN\r\n');
+    assert.equal(await client.line(), '+OK hello');
+  }
 });
 
 test('from a network that is not counted any number may come', async (t) => {
@@ -353,11 +399,13 @@ test('counts: connections by state, and octets', async (t) => {
   await two.lines(2);
   assert.deepEqual(server.counts(), {
     connections: 2,
-    accepted: 2,
-    states: new Map([
-      ['AUTHORIZATION', 1],
-      ['TRANSACTION', 1],
-    ]),
+    states: [
+      { protocol: 'pop3', state: 'AUTHORIZATION', connections: 1 },
+      { protocol: 'pop3', state: 'TRANSACTION', connections: 1 },
+    ],
+    sessions: [{ domain: 'example.org', sessions: 1 }],
+    accepted: new Map([['pop3', 2]]),
+    turnedAway: 0,
     sources: 1,
     bytesReceived: 'LOGIN\r\n'.length,
     bytesSent: '+OK hello\r\n+OK hello\r\n+OK in\r\n'.length,
@@ -387,4 +435,34 @@ test('IPv6, and IPv4 on the same listener', { skip: hasIpv6 ? false : 'this host
       ['127.0.0.1', '127.0.0.1'],
     ],
   );
+});
+
+test('while there is too much to do, who connects is asked to come back later; who is there goes on', async (t) => {
+  const overload = { isOver: false };
+  const { port } = await serve(t, { overload });
+  const early = await Client.connect(port);
+  assert.equal(await early.line(), '+OK hello');
+  overload.isOver = true;
+  const late = await Client.connect(port);
+  assert.equal(await late.rest(), '-ERR [SYS/TEMP] overloaded\r\n');
+  early.send('LOGIN\r\n');
+  assert.equal(await early.line(), '+OK in');
+  overload.isOver = false;
+  const again = await Client.connect(port);
+  assert.equal(await again.line(), '+OK hello');
+});
+
+test('a connection that somebody else has accepted is served like any other', async (t) => {
+  const { server } = await serve(t);
+  const other = createServer({ allowHalfOpen: true }, (socket) => server.carry(socket, { protocol: 'pop3', tls: false })).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const address = other.address();
+  const client = await Client.connect(typeof address === 'object' && address !== null ? address.port : 0);
+  client.send('LOGIN\r\nQUIT\r\n');
+  assert.equal(await client.rest(), '+OK hello\r\n+OK in\r\n+OK bye\r\n');
+  assert.equal(server.counts().accepted.get('pop3'), 1);
 });

@@ -12,9 +12,9 @@ import type { Envelope } from '../model/envelope.ts';
 import { Fault } from '../model/fault.ts';
 import type { LogFields } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import { Networks } from '../model/networks.ts';
 import { disk } from '../os/disk.ts';
 import { createSpeaker } from '../texts/speaker.ts';
-import { Networks } from './cidr.ts';
 import { startLmtpListener } from './lmtpListener.ts';
 import type { MailListener, MailListenerOptions } from './mailListener.ts';
 import { startSmtpReceiver } from './smtpReceiver.ts';
@@ -494,6 +494,17 @@ test('limits: connections, connections of one source, and silence', async (t) =>
   const two = proxied.client();
   two.write('PROXY TCP6 2001:db8::ffff 2001:db8::2 1 24\r\n');
   await two.play('S: 421 4.3.2 too many connections\nS: (closed)');
+
+  // The proxy speaks for itself: any number of times.
+  for (let n = 0; n < 3; n++) {
+    const health = proxied.client();
+    health.write('PROXY UNKNOWN\r\n');
+    await health.play('S: 220 mail.kvt.dk LMTP');
+  }
+
+  const elsewhere = { enter: () => 2, leave() {}, size: 0 };
+  const crowded = await house(t, { maxConnectionsPerSource: 1, sources: elsewhere, uncountedNetworks: new Networks() });
+  await crowded.client().play('S: 421 4.3.2 too many connections\nS: (closed)');
 
   const hasty = await house(t, { idleTimeoutMs: 50 });
   await hasty.client().play('S: 220 mail.kvt.dk LMTP\nS: 421 4.4.2 Timeout - closing connection\nS: (closed)');

@@ -15,7 +15,7 @@ export class MailConnection extends SMTPConnection {
 
   override _createParser(): MailParser {
     const parser = new MailParser({ maxCommandLength: 4096 });
-    parser.oncommand = (command, next) => this._onCommand(command, next);
+    parser.oncommand = (command, next) => this._onCommand(command, () => this.#whenTaken(next));
     // The client has said its last word and everything before it is answered; half a message is none.
     parser.on('finish', () => (parser._dataMode ? this.abandon() : this.close()));
     parser.on('error', (error) => this.send(421, `4.5.2 ${error.message}`));
@@ -43,6 +43,19 @@ export class MailConnection extends SMTPConnection {
   override _onCommand(command: Buffer, next?: () => void): void {
     if (this.#goodbye === undefined) super._onCommand(command, next);
     else this.send(421, this.#goodbye);
+  }
+
+  /** For counting. RFC 5321 section 3.3: MAIL begins a transaction. */
+  get state(): 'idle' | 'transaction' | 'data' {
+    if (this._dataStream) return 'data';
+    return this.session.envelope.mailFrom ? 'transaction' : 'idle';
+  }
+
+  /** A client that asks on and on without reading what it is told fills its own buffers, not our memory. */
+  #whenTaken(next: (() => void) | undefined): void {
+    if (next === undefined) return;
+    if (this._socket.writableNeedDrain) this._socket.once('drain', next);
+    else next();
   }
 
   /** Ends the connection with these words: now, or when what is under way has been answered. */

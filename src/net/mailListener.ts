@@ -1,42 +1,69 @@
 /** Sockets of LMTP and SMTP: accepting, limits, PROXY headers, stopping. The dialogue on them is smtp-server's. */
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
-import { Networks, plainAddress, sourceOf } from './cidr.ts';
+import { type ConnectionCounts, createLocalCounts } from '../model/connectionCounts.ts';
+import { Networks, plainAddress, sourceOf } from '../model/networks.ts';
+import type { ConnectionCount, DeliveriesUnderWay, DeliveryCounts } from '../model/report.ts';
 import { MailConnection } from './mailConnection.ts';
 import { MailReception, type ReceptionOptions } from './mailReception.ts';
+import type { Overload } from './overload.ts';
 import { type Endpoints, parseProxyHeader } from './proxyProtocol.ts';
 
 export interface MailListenerOptions extends ReceptionOptions {
-  /** A descriptor that listens already, or where to listen. */
-  readonly listen: ListenOptions | { readonly fd: number };
+  /** A descriptor that listens already, where to listen, or the one connection to serve, which somebody else has accepted. */
+  readonly listen: ListenOptions | { readonly fd: number } | { readonly connection: Socket };
   readonly random: (octets: number) => Buffer;
   readonly idleTimeoutMs: number;
   /** At a time on this listener. */
   readonly maxConnections: number;
-  /** Per address (IPv6: /64); the host itself is not counted. */
+  /** Per IPv4 address or IPv6 /64. */
   readonly maxConnectionsPerSource: number;
+  /** Clients from there may have any number. Default: the host itself. */
+  readonly uncountedNetworks?: Networks;
+  /** Connections by source, where those of other processes count too. Default: those of this listener alone. */
+  readonly sources?: ConnectionCounts;
+  /** While there is too much to do already, who connects is asked to come back later. */
+  readonly overload?: Pick<Overload, 'isOver'> | undefined;
   /** Connections from these begin with a PROXY protocol header. */
   readonly proxyProtocolFrom?: Networks;
 }
 
+export interface MailCounts {
+  /** Open now. */
+  readonly states: readonly ConnectionCount[];
+  /** Connections since the start, and those among them that were one too many. */
+  readonly accepted: number;
+  readonly turnedAway: number;
+  readonly underWay: DeliveriesUnderWay;
+  readonly deliveries: Readonly<DeliveryCounts>;
+}
+
 export interface MailListener {
+  readonly protocol: 'lmtp' | 'smtp';
   /** 0 for a Unix socket. */
   readonly port: number;
-  counts(): { readonly connections: number; readonly delivered: number; readonly failed: number };
+  counts(): MailCounts;
   /** New connections are refused, idle ones closed; messages on their way get `graceMs`. Resolves when all are gone. */
   stop(graceMs: number): Promise<void>;
   /** New connections are refused; those that are there go on as before. Resolves when all are gone. `stop` may still be called. */
   drain(): Promise<void>;
 }
 
+/** Beyond the limit so many get as far as a reply that says so; who comes after them is cut off. */
+const REFUSALS_AT_ONCE = 64;
+
 /** @throws EADDRINUSE and its like */
 export async function listenForMail(service: 'lmtp' | 'smtp', options: MailListenerOptions): Promise<MailListener> {
   const { log, speaker, maxConnections, maxConnectionsPerSource, proxyProtocolFrom = new Networks() } = options;
+  const { uncountedNetworks = loopback, sources = createLocalCounts() } = options;
   const reception = new MailReception(service, options);
-  const sources = new Map<string, number>();
+  /** Whose source has enough without them. */
+  const oneTooMany = new WeakSet<SMTPServerSession>();
   const connections = new Set<MailConnection>();
   const early = new Set<Socket>();
   let stopping = false;
+  let accepted = 0;
+  let turnedAway = 0;
   const goodbye = `4.3.2 ${speaker.say('the server is shutting down', {}, 'en')}`;
 
   const smtp = new SMTPServer({
@@ -49,10 +76,14 @@ export async function listenForMail(service: 'lmtp' | 'smtp', options: MailListe
     heloResponse: '%s',
     disabledCommands: ['AUTH', 'STARTTLS', 'HELP', 'XCLIENT', 'XFORWARD', 'WIZ', 'SHELL', 'KILL'],
     onConnect(session, done) {
-      const admitted = admit(session);
-      const refused = !admitted || connections.size > maxConnections;
-      const text = `4.3.2 ${speaker.say('too many connections', {}, 'en')}`;
-      if (refused) log.warn(`${service}.too-many`, { session: session.id, address: session.remoteAddress, connections: connections.size });
+      const isRoom = !oneTooMany.has(session) && connections.size <= maxConnections;
+      const isOverloaded = options.overload?.isOver === true;
+      const refused = !isRoom || isOverloaded;
+      const text = `4.3.2 ${speaker.say(isRoom ? 'the server is overloaded, try again later' : 'too many connections', {}, 'en')}`;
+      if (refused) {
+        turnedAway++;
+        log.warn(`${service}.too-many`, { session: session.id, address: session.remoteAddress, connections: connections.size });
+      }
       done(refused ? Object.assign(new Error(text), { responseCode: 421 }) : null);
     },
     onMailFrom: reception.onMailFrom,
@@ -65,67 +96,81 @@ export async function listenForMail(service: 'lmtp' | 'smtp', options: MailListe
     },
   });
 
-  /** Counts the connection of a source, unless that one has enough. */
-  function admit({ remoteAddress }: SMTPServerSession): boolean {
-    if (!remoteAddress || isLoopback(remoteAddress)) return true;
-    const source = sourceOf(plainAddress(remoteAddress));
-    const count = sources.get(source) ?? 0;
-    sources.set(source, count + 1);
-    return count < maxConnectionsPerSource;
+  /** What a connection is counted by; `undefined`: it isn't. */
+  function countedSource({ remoteAddress }: MailConnection): string | undefined {
+    const address = remoteAddress && plainAddress(remoteAddress);
+    return !address || uncountedNetworks.has(address) ? undefined : sourceOf(address);
   }
 
-  function leave({ remoteAddress }: MailConnection): void {
-    if (!remoteAddress || isLoopback(remoteAddress)) return;
-    const source = sourceOf(plainAddress(remoteAddress));
-    const count = sources.get(source) ?? 0;
-    if (count > 1) sources.set(source, count - 1);
-    else sources.delete(source);
-  }
-
-  function serve(socket: Socket, endpoints?: Endpoints): void {
+  /** @param isClient false: a proxy that speaks for itself */
+  function serve(socket: Socket, isClient: boolean, endpoints?: Endpoints): void {
     if (stopping) return void socket.destroy();
     const connection = new MailConnection(smtp, socket, { id: options.random(6).toString('hex'), ...endpoints });
+    const source = isClient ? countedSource(connection) : undefined;
+    if (source !== undefined && sources.enter(source) > maxConnectionsPerSource) oneTooMany.add(connection.session);
     connections.add(connection);
     smtp.connections.add(connection);
     connection.on('error', (cause) => log.debug(`${service}.connection-lost`, { session: connection.id, cause }));
     socket.once('close', () => {
       connections.delete(connection);
-      leave(connection);
+      if (source !== undefined) sources.leave(source);
       log.debug(`${service}.closed`, { session: connection.id });
     });
     log.debug(`${service}.connected`, { session: connection.id, address: connection.remoteAddress || undefined });
     connection.init();
   }
 
-  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
+  function arrived(socket: Socket): void {
+    accepted++;
+    if (connections.size + early.size >= maxConnections + REFUSALS_AT_ONCE) {
+      turnedAway++;
+      socket.destroy();
+      return;
+    }
     const address = socket.remoteAddress && plainAddress(socket.remoteAddress);
-    if (!address || !proxyProtocolFrom.has(address)) return serve(socket);
+    if (!address || !proxyProtocolFrom.has(address)) {
+      serve(socket, true);
+      return;
+    }
     early.add(socket);
     socket.once('close', () => early.delete(socket));
     readProxyHeader(socket, options.idleTimeoutMs).then(
       (endpoints) => {
         early.delete(socket);
-        serve(socket, endpoints);
+        serve(socket, endpoints !== undefined, endpoints);
       },
       (cause: unknown) => {
         log.warn(`${service}.proxy-header`, { address, cause });
         socket.destroy();
       },
     );
-  });
-  await listening(server, options.listen);
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-  log.info('net.listening', { protocol: service, ...(typeof bound === 'object' ? { address: bound?.address, port } : { address: bound }) });
+  }
+
+  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, arrived);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closed ??= new Promise((resolve) => server.close(() => resolve()));
     return closed;
   };
+  if ('connection' in options.listen) {
+    const { connection } = options.listen;
+    closed = new Promise((resolve) => connection.once('close', () => resolve()));
+    arrived(connection);
+  } else {
+    await listening(server, options.listen);
+    log.info('net.listening', { protocol: service, ...boundTo(server) });
+  }
+
+  function states(): ConnectionCount[] {
+    const counts = new Map<string, number>(early.size > 0 ? [['proxy header', early.size]] : []);
+    for (const { state } of connections) counts.set(state, (counts.get(state) ?? 0) + 1);
+    return [...counts].sort().map(([state, count]) => ({ protocol: service, state, connections: count }));
+  }
 
   return {
-    port,
-    counts: () => ({ connections: connections.size, delivered: reception.delivered, failed: reception.failed }),
+    protocol: service,
+    port: boundTo(server).port ?? 0,
+    counts: () => ({ states: states(), accepted, turnedAway, underWay: reception.underWay, deliveries: reception.counts }),
     async stop(graceMs) {
       stopping = true;
       const gone = close();
@@ -141,11 +186,12 @@ export async function listenForMail(service: 'lmtp' | 'smtp', options: MailListe
   };
 }
 
-const loopback = new Networks(['127.0.0.0/8', '::1/128']);
-
-function isLoopback(address: string): boolean {
-  return loopback.has(plainAddress(address));
+function boundTo(server: Server): { readonly address: string | undefined; readonly port?: number } {
+  const bound = server.address();
+  return typeof bound === 'string' || bound === null ? { address: bound ?? undefined } : { address: bound.address, port: bound.port };
 }
+
+const loopback = new Networks(['127.0.0.0/8', '::1/128']);
 
 function listening(server: Server, options: ListenOptions | { readonly fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -15,6 +15,7 @@ import { replyTo } from '../lmtp/replies.ts';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import { type DeliveriesUnderWay, noDeliveryCounts } from '../model/report.ts';
 import type { Speaker } from '../texts/speaker.ts';
 
 export interface ReceptionOptions {
@@ -43,12 +44,22 @@ export class MailReception {
   readonly #options: ReceptionOptions;
   readonly #service: 'lmtp' | 'smtp';
   readonly #accepted = new WeakMap<SMTPServerSession, Accepted>();
-  delivered = 0;
-  failed = 0;
+  readonly counts = noDeliveryCounts();
+  /** Messages of which only a part is here. */
+  readonly #receiving = new Set<Spool>();
+  /** Messages that no reply was given for yet. */
+  readonly #held = new Set<Spool>();
+  #delivering = 0;
 
   constructor(service: 'lmtp' | 'smtp', options: ReceptionOptions) {
     this.#service = service;
     this.#options = options;
+  }
+
+  get underWay(): DeliveriesUnderWay {
+    let spooledOctets = 0;
+    for (const spool of this.#held) spooledOctets += spool.octets;
+    return { receiving: this.#receiving.size, delivering: this.#delivering, spooledOctets };
   }
 
   readonly onMailFrom = (sender: SMTPServerAddress, session: SMTPServerSession, done: Done): void => {
@@ -67,6 +78,8 @@ export class MailReception {
   readonly onData = (stream: SMTPServerDataStream, session: SMTPServerSession, done: Done): void => {
     const { maxMessageOctets, spool: spoolOptions } = this.#options;
     const spool = new Spool(spoolOptions);
+    this.#receiving.add(spool);
+    this.#held.add(spool);
     let fault: Fault | undefined;
     const give = (up: Fault) => {
       fault = up;
@@ -85,15 +98,24 @@ export class MailReception {
         .then(() => stream.resume());
     });
     // The client went away: half a message is none.
-    stream.on('error', () => spool.discard());
+    stream.on('error', () => {
+      spool.discard();
+      this.#receiving.delete(spool);
+      this.#held.delete(spool);
+    });
     stream.on('end', () => {
+      this.#receiving.delete(spool);
       const received = fault ? Promise.reject(fault) : spool.finish();
       received
         .then((message) => this.#deliver(message, session))
         .then(
-          (replies) => done(null, replies),
+          (replies) => {
+            this.#held.delete(spool);
+            done(null, replies);
+          },
           (thrown: unknown) => {
             spool.discard();
+            this.#held.delete(spool);
             done(null, this.#failAll(session, Fault.from(thrown)));
           },
         );
@@ -110,8 +132,13 @@ export class MailReception {
     const resolution = await resolver.resolve(address);
     if (resolution.outcome !== 'deliver') {
       const fields = { session: session.id, recipient: address, sender: accepted.sender, ...whyOf(resolution.fault) };
-      if (resolution.outcome === 'defer') log.warn(`${this.#service}.deferred`, fields);
-      else log.info(`${this.#service}.refused`, fields);
+      if (resolution.outcome === 'defer') {
+        this.counts.deferred++;
+        log.warn(`${this.#service}.deferred`, fields);
+      } else {
+        this.counts.refused++;
+        log.info(`${this.#service}.refused`, fields);
+      }
       throw resolution.fault;
     }
     const orcpt = parametersOf(recipient).get('ORCPT');
@@ -132,12 +159,16 @@ export class MailReception {
       hostname,
       id,
     };
+    this.counts.messages++;
+    this.counts.octets += message.octets;
+    this.#delivering += accepted.recipients.length;
     try {
       const outcomes = await deliver(message, { ...accepted, reception, receivedAt: new Date(now()) }, { store, clock });
       for (const [i, outcome] of outcomes.entries()) this.#note(id, accepted, accepted.recipients[i], message.octets, outcome);
       const replies = outcomes.map(({ fault }) => (fault ? this.#refusal(fault) : `2.0.0 delivered as ${id}`));
       return this.#service === 'lmtp' ? replies : [oneReply(replies)];
     } finally {
+      this.#delivering -= accepted.recipients.length;
       message.close();
     }
   }
@@ -156,10 +187,11 @@ export class MailReception {
     const mailbox = recipient?.account.mailbox.name;
     const fields = { id, sender, recipient: recipient?.address, mailbox, octets, ms: Math.round(ms * 10) / 10 };
     if (fault) {
-      this.failed++;
+      if (replyTo(fault, this.#options.speaker).code < 500) this.counts.failedTemporarily++;
+      else this.counts.failedPermanently++;
       log.warn(`${this.#service}.failed`, { ...fields, ...whyOf(fault) });
     } else {
-      this.delivered++;
+      this.counts.delivered++;
       log.info(`${this.#service}.delivered`, fields);
     }
   }

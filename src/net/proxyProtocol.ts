@@ -3,7 +3,7 @@
  * Pure: octets in, verdict out. A header that came in pieces is given again with each further piece.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import { plainAddress } from './cidr.ts';
+import { plainAddress } from '../model/networks.ts';
 
 export interface Endpoints {
   readonly remoteAddress: string;

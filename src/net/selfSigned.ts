@@ -1,9 +1,9 @@
 /** A certificate of our own making, for a house that has none yet: encryption works at once, and only the client's trust is missing. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import { publishFile } from '../os/publishFile.ts';
-import type { CertificateFiles } from './certificates.ts';
+import { readRegularFile } from '../os/regularFile.ts';
+import { type CertificateFiles, mostOctets } from './certificates.ts';
 
 const years = 10;
 
@@ -22,7 +22,8 @@ export async function selfSignedFiles(stateDir: string, hostname: string, now: D
 
 function isThere(path: string): boolean {
   try {
-    return readFileSync(path).length > 0;
+    // Root reads it here, in a folder that is not root's: whoever has it may have put something else there.
+    return readRegularFile(path, mostOctets).length > 0;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw thrown;
@@ -30,6 +31,8 @@ function isThere(path: string): boolean {
 }
 
 async function make(hostname: string, now: Date): Promise<string> {
+  // Needed once in the life of a house, and slow to load.
+  const { generate } = await import('selfsigned');
   const notAfterDate = new Date(now);
   notAfterDate.setFullYear(now.getFullYear() + years);
   const pem = await generate([{ name: 'commonName', value: hostname.slice(0, 64) }], {

@@ -10,8 +10,8 @@ import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import type { Log } from '../model/log.ts';
+import { Networks } from '../model/networks.ts';
 import { type CertificateFiles, Certificates } from './certificates.ts';
-import { Networks } from './cidr.ts';
 import { Client, FakeDialogue, ok, serve, settled } from './fakes.test.ts';
 
 function folder(t: TestContext): string {
@@ -87,7 +87,7 @@ test('implicit TLS: the greeting comes encrypted, and the session knows', async 
       tls: true,
       secure: true,
       canStartTls: false,
-      arrival: { localAddress: '127.0.0.1', serverName: 'mail.kvt.dk' },
+      arrival: { localAddress: '127.0.0.1', serverName: 'mail.kvt.dk', remoteAddress: '127.0.0.1' },
       from: '127.0.0.1',
     },
   );
@@ -133,7 +133,7 @@ test('implicit TLS behind a proxy: the header comes first, alone or with the han
   for (const { facts } of dialogue.sessions) {
     assert.deepEqual(
       [facts.remoteAddress, facts.arrival, facts.tls],
-      ['192.0.2.1', { localAddress: '198.51.100.2', serverName: 'kvt.dk' }, true],
+      ['192.0.2.1', { localAddress: '198.51.100.2', serverName: 'kvt.dk', remoteAddress: '192.0.2.1' }, true],
     );
   }
 });

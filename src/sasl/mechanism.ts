@@ -15,7 +15,7 @@ export interface Mechanism {
 }
 
 export interface SaslContext {
-  readonly directory: Directory;
+  readonly directory: Pick<Directory, 'authenticate' | 'scramParameters'>;
   readonly arrival: Arrival;
   readonly service: Service;
   /** `undefined`: the connection has no TLS, or none that can be bound to, and no -PLUS mechanism is offered. */
