@@ -1,5 +1,6 @@
 /** What can only be seen when settings are looked at together, or when the disc is asked. */
 import { accessSync, constants, statSync } from 'node:fs';
+import { Networks } from '../model/networks.ts';
 import { findGroup, findUser } from '../os/users.ts';
 import type { ListenAddress } from './kinds.ts';
 import type { Reader } from './reader.ts';
@@ -16,6 +17,7 @@ export interface Together {
     readonly mode?: number;
     readonly proxyProtocolFrom?: readonly string[];
   }[];
+  readonly metrics: { readonly address?: ListenAddress; readonly allowRemote?: boolean };
   /** Places in the file that may name a certificate and its key, with the paths found there. */
   readonly pairs: readonly { readonly path: Path; readonly certificate?: string; readonly key?: string }[];
 }
@@ -23,6 +25,7 @@ export interface Together {
 /** Complaints go to the reader, which knows the lines. `checkHost`: whether to ask the host for its files and users. */
 export function checkTogether(together: Together, reader: Reader, checkHost: boolean): void {
   checkListeners(together, reader);
+  checkMetrics(together, reader);
   if (checkHost) checkOwner(together, reader);
   for (const { path, certificate, key } of together.pairs) {
     const hasCertificate = reader.at([...path, 'certificate']) !== undefined;
@@ -57,6 +60,21 @@ function checkListeners({ listen }: Together, reader: Reader): void {
       reader.complain(['listen', i, 'address'], { text: '{key} is not for Unix sockets', values: { key: protocol } });
   }
 }
+
+/** Figures are nobody's business who isn't on this host, unless the settings say so. */
+function checkMetrics({ metrics: { address, allowRemote }, listen }: Together, reader: Reader): void {
+  if (address?.kind !== 'tcp') return;
+  if (!loopback.has(address.host) && allowRemote !== true)
+    reader.complain(['metrics', 'address'], {
+      text: '{key} can be reached from other hosts; set {setting} = true if that is meant',
+      values: { key: 'metrics.address', setting: 'allow_remote' },
+    });
+  const name = formatListenAddress(address);
+  if (address.port !== 0 && listen.some((other) => other.address !== undefined && formatListenAddress(other.address) === name))
+    reader.complain(['metrics', 'address'], { text: 'two listeners have the address {address}', values: { address: name } });
+}
+
+const loopback = new Networks(['127.0.0.0/8', '::1/128']);
 
 /** A host without them would stop a start by root; anybody else's start stays who it is. */
 function checkOwner({ user, group }: Together, reader: Reader): void {

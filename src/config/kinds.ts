@@ -98,6 +98,14 @@ export function listenAddress(folder: string): Kind<ListenAddress> {
   };
 }
 
+export const tcpAddress: Kind<ListenAddress & { kind: 'tcp' }> = {
+  schema: parsed((raw) => {
+    const address = parseListenAddress(raw, '/');
+    return address?.kind === 'tcp' ? { value: address } : undefined;
+  }),
+  allowed: { text: '127.0.0.1:9273 or [::1]:9273' },
+};
+
 /** The longest path that fits in Linux' sockaddr_un. */
 const maxSocketPath = 107;
 

@@ -53,6 +53,7 @@ test('the example is accepted as it stands', () => {
         minUid: 1,
         reverseNames: false,
       },
+      owners: { mode: 'auto', frontUser: undefined, maxWorkers: 200, idleS: 60, answerS: 300 },
       mailboxes: { root: `${here}/spool`, home: 'Mail/mailbox', systemSpool: '/var/mail', format: 'mbox', statusHeader: 'rewrite' },
       login: {
         plaintextNetworks: ['127.0.0.0/8', '::1/128'],
@@ -63,8 +64,10 @@ test('the example is accepted as it stands', () => {
       },
       pop3: { idleTimeoutS: 600, expireDays: 'never', loginDelayS: 0 },
       delivery: { recipientDelimiter: '+', maxMessageOctets: 104857600, maxRecipients: 1000, idleTimeoutS: 300 },
-      limits: { connections: 10000, connectionsPerSource: 100 },
+      limits: { connections: 10000, connectionsPerSource: 100, connectionsPerAccount: 20, memoryMb: 1024 },
+      throttle: { exemptNetworks: [] },
       log: { level: 'info', format: 'line', to: 'stderr' },
+      metrics: { address: undefined, allowRemote: false, domains: 20 },
       tls: { certificate: undefined, key: undefined, minVersion: '1.2', names: new Map() },
       addresses: new Map(),
       listen: [
@@ -91,6 +94,23 @@ test('every line that the example has as a comment is accepted without its #', (
   assert.deepEqual([...settings.tls.names], [['mail.kvt.dk', { certificate: '/etc/pk/x.pem', key: '/etc/pk/x.pem' }]]);
   assert.deepEqual([...settings.addresses], [['192.0.2.10', 'kvt.dk']]);
   assert.deepEqual(settings.listen[2]?.proxyProtocolFrom, ['127.0.0.1/32']);
+});
+
+test('metrics stay on this host, unless the settings say otherwise', () => {
+  const at = (address: string, more = '') => `[metrics]\naddress = "${address}"\n${more}`;
+  for (const address of ['127.0.0.1:9273', '127.8.9.10:1', '[::1]:9273', '[::ffff:127.0.0.1]:9273'])
+    accepted('/etc/pk/pk.toml', at(address));
+  for (const address of ['0.0.0.0:9273', '192.0.2.1:9273', '[::]:9273', '[2001:db8::1]:9273']) {
+    const reachable = 'metrics.address can be reached from other hosts; set allow_remote = true if that is meant';
+    assert.deepEqual(complaints(at(address)), [`/etc/pk/pk.toml:2: ${reachable}`]);
+    accepted('/etc/pk/pk.toml', at(address, 'allow_remote = true\n'));
+  }
+  assert.deepEqual(complaints(at('unix:metrics')), [
+    '/etc/pk/pk.toml:2: metrics.address cannot be "unix:metrics"; allowed: 127.0.0.1:9273 or [::1]:9273',
+  ]);
+  assert.deepEqual(complaints(at('127.0.0.1:1110')), ['/etc/pk/pk.toml:2: two listeners have the address 127.0.0.1:1110']);
+  const { metrics } = accepted('/etc/pk/pk.toml', at('[::1]:9273', 'domains = 0\n'));
+  assert.deepEqual(metrics, { address: { kind: 'tcp', host: '::1', port: 9273 }, allowRemote: false, domains: 0 });
 });
 
 test('an empty file and no file have the defaults, with absolute paths', () => {

@@ -76,6 +76,7 @@ export function parseSettings(file: string | undefined, octets: Uint8Array, opti
   const listen = readListeners(reader, folder);
 
   const { '': top = {}, tls = {}, ...rest } = Object.fromEntries(sections);
+  const { metrics = {} } = rest;
   // The table gives each key its type; the reader has put there what its kind makes of it.
   const settings = {
     ...top,
@@ -88,7 +89,7 @@ export function parseSettings(file: string | undefined, octets: Uint8Array, opti
     written: reader.written,
   } as unknown as Settings;
   const pairs = [{ path: ['tls'], ...tls }, ...Array.from(names, ([name, entry]) => ({ path: ['tls', 'names', name], ...entry }))];
-  checkTogether({ ...top, listen, pairs }, reader, options.checkHost === true);
+  checkTogether({ ...top, metrics, listen, pairs }, reader, options.checkHost === true);
   if (reader.problems.length === 0) return { settings };
   return { errors: reader.problems.toSorted((a, b) => a.line - b.line) };
 }

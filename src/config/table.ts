@@ -12,6 +12,7 @@ import {
   optionalDomain,
   path,
   pathBelow,
+  tcpAddress,
   text,
   textMatching,
   wordOr,
@@ -82,6 +83,24 @@ export function settingsTable(folder: string) {
       ),
       min_uid: row(integer(1, 4294967294), 1, 'Accounts with a smaller uid are refused. uid 0 never owns mail.'),
     },
+    owners: {
+      mode: row(
+        oneOf('auto', 'one', 'many'),
+        'auto',
+        'one: all mail belongs to `user`. many: each domain belongs to the owner of its passwd file, for whom a process of his own acts; needs root. auto: many, when started by root and some domain is not the domain of `user`.',
+      ),
+      front_user: optional(
+        text,
+        'User for the processes that talk to clients, where there are many owners. The default is "postkasse" if the host has it, else "nobody".',
+      ),
+      max_workers: row(integer(1, 10_000), 200, 'Owners at work at a time. Beyond that the one idle for longest makes room.'),
+      idle_s: row(integer(1, 86_400), 60, "Seconds without work after which an owner's process ends."),
+      answer_s: row(
+        integer(1, 3600),
+        300,
+        "Seconds that an owner's process may be silent while a client or a delivery waits for it; then that one is told to come back.",
+      ),
+    },
     mailboxes: {
       root: row(path(folder), '/var/spool/virtual', 'Mailboxes: <root>/<domain>/<user>.'),
       home: row(pathBelow, 'Mail/mailbox', "Below the account's home directory, looked at first."),
@@ -135,13 +154,35 @@ export function settingsTable(folder: string) {
       connections_per_source: row(
         integer(1, 1_000_000),
         100,
-        'Connections at a time per process from one address (IPv6: one /64). The host itself (loopback) is not counted.',
+        'Connections at a time from one address (IPv6: one /64), per protocol; POP3 and POP3S count together. The host itself (loopback) is not counted.',
+      ),
+      connections_per_account: row(integer(1, 1_000_000), 20, 'Sessions at a time that are logged in to one account.'),
+      memory_mb: row(
+        integer(64, 1_048_576),
+        1024,
+        'Megabytes of memory per process; while one has more, who connects to it is asked to come back later. Nobody is sent away.',
+      ),
+    },
+    throttle: {
+      exempt_networks: row(
+        networks,
+        [],
+        "Where logins are neither slowed down nor counted, nor connections: a webmail's, which logs in for everybody and has to slow down guessing itself.",
       ),
     },
     log: {
       level: row(oneOf('debug', 'info', 'warn', 'error'), 'info', 'Least important events to write.'),
       format: row(oneOf('line', 'json'), 'line', 'line: to be read. json: one object a line, for machines.'),
-      to: row(oneOf('stderr', 'stdout'), 'stderr', 'Where events go.'),
+      to: row(oneOf('stderr', 'stdout', 'syslog'), 'stderr', "Where events go. syslog: the host's log, facility mail."),
+    },
+    metrics: {
+      address: optional(tcpAddress, 'Address and port where Prometheus may fetch /metrics over HTTP. Left out: nowhere.'),
+      allow_remote: row(
+        boolean,
+        false,
+        'Let `address` be one that other hosts can reach. Whoever reaches it sees the names of the domains.',
+      ),
+      domains: row(integer(0, 1000), 20, 'Domains with a figure of their own for their sessions, those with most sessions first.'),
     },
     tls: {
       certificate: optional(

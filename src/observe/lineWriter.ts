@@ -9,7 +9,13 @@ export interface LineWriter {
 /** Beyond this much that nobody reads, lines are dropped and counted: a full pipe must not stop the mail. */
 const mostPending = 1024 * 1024;
 
-/** One write a turn of the event loop, however many events it had. */
+/**
+ * What one write(2) may hold: several processes share the descriptor, and only up to PIPE_BUF octets does a pipe keep a write in one piece.
+ * Lines cut in two would let whoever chooses a login name choose where a line seems to begin.
+ */
+const mostAtOnce = 4096;
+
+/** Few writes a turn of the event loop, however many events it had. */
 export function createLineWriter(fd: number, write: (fd: number, octets: Buffer) => number = writeSync): LineWriter {
   let pending = '';
   let rest: Buffer | undefined;
@@ -26,7 +32,7 @@ export function createLineWriter(fd: number, write: (fd: number, octets: Buffer)
     pending = '';
     rest = undefined;
     try {
-      while (octets.length > 0) octets = octets.subarray(write(fd, octets));
+      while (octets.length > 0) octets = octets.subarray(write(fd, octets.subarray(0, wholeLines(octets))));
     } catch (thrown) {
       // A pipe whose reader is slow is tried again; one without reader (EPIPE) takes no more lines.
       if ((thrown as NodeJS.ErrnoException).code !== 'EAGAIN') return;
@@ -53,4 +59,12 @@ export function createLineWriter(fd: number, write: (fd: number, octets: Buffer)
     },
     flush,
   };
+}
+
+/** Length of the lines at the front that go out together. */
+function wholeLines(octets: Buffer): number {
+  if (octets.length <= mostAtOnce) return octets.length;
+  const end = octets.lastIndexOf('\n', mostAtOnce - 1) + 1;
+  // A single line that is longer.
+  return end > 0 ? end : octets.indexOf('\n') + 1 || octets.length;
 }

@@ -80,6 +80,24 @@ test('lines of one turn are one write, and a full pipe is tried again', async ()
   assert.equal(writes.join(''), 'one\ntwo\n');
 });
 
+test('each write is whole lines of at most 4096 octets, as several processes share the descriptor', () => {
+  const writes: string[] = [];
+  const writer = createLineWriter(99, (_, octets) => {
+    writes.push(octets.toString());
+    return octets.length;
+  });
+  const lines = Array.from({ length: 200 }, (_, n) => `${n} ${'ø'.repeat(n)}\n`);
+  lines.push(`${'x'.repeat(5000)}\n`, 'last\n');
+  for (const line of lines) writer.write(line);
+  writer.flush();
+  assert.equal(writes.join(''), lines.join(''));
+  assert.ok(writes.length > 10);
+  for (const write of writes) {
+    assert.ok(write.endsWith('\n'));
+    assert.ok(Buffer.byteLength(write) <= 4096 || write === lines.at(-2));
+  }
+});
+
 test('a trace is a dialogue that says whose lines they are', () => {
   let printed = '';
   const trace = createTrace((text) => {

@@ -1,0 +1,87 @@
+/** What a front tells about itself, gathered from where things happen. Nothing is counted for it that isn't at hand. */
+import type { LogFields } from '../model/log.ts';
+import {
+  added,
+  type CarriedProtocol,
+  type ConnectionCount,
+  connectionsOf,
+  type DeliveriesUnderWay,
+  type DeliveryCounts,
+  type DomainSessions,
+  type FrontReport,
+  noDeliveryCounts,
+  type SessionCounts,
+  type ThrottleFigures,
+} from '../model/report.ts';
+import { cpuMs, processFigures } from './processFigures.ts';
+
+export interface FrontParts {
+  /** Of the POP3 listeners, taken together. */
+  readonly pop3: {
+    readonly states: readonly ConnectionCount[];
+    readonly sessions: readonly DomainSessions[];
+    readonly accepted: ReadonlyMap<CarriedProtocol, number>;
+    readonly turnedAway: number;
+    readonly bytesReceived: number;
+    readonly bytesSent: number;
+  };
+  readonly sessions: Readonly<SessionCounts>;
+  /** Of each listener for mail. */
+  readonly mail: readonly {
+    readonly protocol: 'lmtp' | 'smtp';
+    readonly states: readonly ConnectionCount[];
+    readonly accepted: number;
+    readonly turnedAway: number;
+    readonly underWay: DeliveriesUnderWay;
+    readonly deliveries: Readonly<DeliveryCounts>;
+  }[];
+  readonly throttle: ThrottleFigures;
+  readonly lagMs: number;
+}
+
+export function frontReport({ pop3, sessions, mail, throttle, lagMs }: FrontParts): FrontReport {
+  const acceptedFor = (protocol: 'lmtp' | 'smtp') =>
+    mail.reduce((sum, listener) => (listener.protocol === protocol ? sum + listener.accepted : sum), 0);
+  const underWay = { receiving: 0, delivering: 0, spooledOctets: 0 };
+  for (const listener of mail) {
+    underWay.receiving += listener.underWay.receiving;
+    underWay.delivering += listener.underWay.delivering;
+    underWay.spooledOctets += listener.underWay.spooledOctets;
+  }
+  return {
+    ...processFigures(),
+    lagMs,
+    connections: connectionsOf([pop3.states, ...mail.map(({ states }) => states)].map((connections) => ({ connections }))),
+    sessions: pop3.sessions,
+    deliveries: underWay,
+    throttle,
+    counts: {
+      cpuMs: cpuMs(),
+      accepted: {
+        pop3: pop3.accepted.get('pop3') ?? 0,
+        pop3s: pop3.accepted.get('pop3s') ?? 0,
+        lmtp: acceptedFor('lmtp'),
+        smtp: acceptedFor('smtp'),
+      },
+      turnedAway: mail.reduce((sum, listener) => sum + listener.turnedAway, pop3.turnedAway),
+      octetsReceived: pop3.bytesReceived,
+      octetsSent: pop3.bytesSent,
+      sessions: { ...sessions, loginFailures: { ...sessions.loginFailures } },
+      deliveries: mail.reduce((sum, listener) => added(sum, listener.deliveries), noDeliveryCounts()),
+    },
+  };
+}
+
+/** The same as an event of the log has it: as few fields within fields as can be. */
+export function stateFields({ counts, deliveries, throttle, ...figures }: FrontReport): LogFields {
+  const { sessions, deliveries: delivered, ...rest } = counts;
+  return {
+    ...figures,
+    ...deliveries,
+    throttledSources: throttle.sources,
+    accountsUnderAttack: throttle.accounts,
+    ...rest,
+    ...sessions,
+    ...delivered,
+  };
+}
