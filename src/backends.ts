@@ -1,0 +1,92 @@
+/** Which backend stands behind `Directory` and `MaildropStore`: for a front, for an owner's worker, and for the command line. */
+import { reverse } from 'node:dns/promises';
+import { join } from 'node:path';
+import type { Settings } from './config/index.ts';
+import type { HostUsers } from './directory/passwd/hostUsers.ts';
+import { createPasswdDirectory } from './directory/passwd/index.ts';
+import type { FilesOf } from './directory/passwd/ownFiles.ts';
+import { loadToml } from './directory/passwd/toml.ts';
+import type { ResolveRules } from './directory/resolve.ts';
+import { loadArgon2 } from './directory/schemes/argon2.ts';
+import { createFileStore, type FileStore, locateMailbox } from './maildrops/index.ts';
+import type { Directory } from './model/directory.ts';
+import type { Log } from './model/log.ts';
+import type { Mailbox } from './model/mailbox.ts';
+import type { Location } from './model/maildrop.ts';
+import { createReverseNames } from './net/reverseNames.ts';
+import type { Identity } from './os/becomeUser.ts';
+import { disk } from './os/disk.ts';
+import { native } from './os/native.ts';
+import { mayEnter } from './os/reach.ts';
+import { sharedSecret } from './os/sharedSecret.ts';
+import { loadSaslprep } from './sasl/saslprep.ts';
+
+export interface DirectoryParts {
+  /** Of all processes that answer the same clients. Default: the one in state_dir. */
+  readonly secret?: Buffer;
+  /** How the host's own users log in, where it isn't as the settings say. */
+  readonly systemUsers?: HostUsers | false;
+  /** Whose files are read. Default: anyone's, as one Unix user has all mail. */
+  readonly filesOf?: FilesOf;
+}
+
+/** Who exists and may log in, as the settings say. */
+export function createDirectory(settings: Settings, log: Log, parts: DirectoryParts = {}): Directory {
+  const { directory, login, addresses } = settings;
+  const reverseName = reverseNames(settings);
+  const processUid = process.getuid?.() ?? 0;
+  const groups = { own: process.getgid?.() ?? 0, all: new Set(process.getgroups?.()) };
+  return createPasswdDirectory({
+    root: directory.root,
+    passwdFile: directory.passwdFile,
+    defaultDomain: directory.defaultDomain,
+    loginDelimiters: directory.loginDelimiters,
+    loginOptions: login.loginOptions,
+    passwordKind: directory.passwordKind,
+    systemUsers: parts.systemUsers ?? directory.systemUsers,
+    filesOf: parts.filesOf ?? 'anyone',
+    minUid: directory.minUid,
+    mechanisms: login.mechanisms,
+    addresses,
+    ...(reverseName && { reverseName }),
+    secret: parts.secret ?? sharedSecret(join(settings.stateDir, 'secret')),
+    processUid,
+    ...(processUid !== 0 && { groups }),
+    log,
+    now: Date.now,
+  });
+}
+
+/**
+ * Where mail rests, as the settings say.
+ * @param lockGid group that this process has aside for dot locks in the spool of the host's users
+ */
+export function createStore(settings: Settings, log: Log, lockGid?: number): FileStore {
+  const { mailboxes, stateDir, runDir } = settings;
+  return createFileStore({ ...mailboxes, stateDir, runDir, lockGid, disk, log, now: Date.now });
+}
+
+/** How a login name and the way its client came in lead to a domain. */
+export function resolveRules(settings: Settings): ResolveRules {
+  const { directory, login, addresses } = settings;
+  const { loginDelimiters: delimiters, defaultDomain } = directory;
+  return { delimiters, options: login.loginOptions, defaultDomain, addresses, reverseName: reverseNames(settings) };
+}
+
+function reverseNames({ directory }: Settings): ((address: string) => Promise<string | undefined>) | undefined {
+  return directory.reverseNames ? createReverseNames(reverse, Date.now) : undefined;
+}
+
+/** Which file or directory a mailbox is, without anything that only the server may do. */
+export function locate(settings: Settings, mailbox: Mailbox): Location {
+  return locateMailbox({ disk, places: settings.mailboxes, processUid: process.getuid?.() ?? 0 }, mailbox);
+}
+
+/** What is otherwise loaded when it is first needed, while we may still read it: our own folder can be closed to whom we become. */
+export async function loadModules(user: Identity): Promise<void> {
+  native();
+  if (mayEnter(import.meta.dirname, user)) return;
+  loadSaslprep();
+  loadToml();
+  await loadArgon2();
+}

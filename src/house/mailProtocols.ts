@@ -1,0 +1,19 @@
+/** Which protocols are served, and the code of those that bring mail in, which is loaded only where it is needed. */
+import type { HouseOptions } from './options.ts';
+
+export function servedProtocols({ settings, sockets, connection }: HouseOptions): readonly string[] {
+  const listening = settings.listen.filter((_, index) => sockets.has(index)).map(({ protocol }) => protocol);
+  return connection === undefined ? listening : [connection.protocol];
+}
+
+export function takesMail(options: HouseOptions): boolean {
+  return servedProtocols(options).some((protocol) => protocol === 'lmtp' || protocol === 'smtp');
+}
+
+export async function loadMailProtocols() {
+  const [{ startLmtpListener }, { startSmtpReceiver }] = await Promise.all([
+    import('../net/lmtpListener.ts'),
+    import('../net/smtpReceiver.ts'),
+  ]);
+  return { lmtp: startLmtpListener, smtp: startSmtpReceiver };
+}
