@@ -8,6 +8,7 @@ import { explainCommand } from './commands/explain.ts';
 import { mailboxCommands } from './commands/mailbox.ts';
 import { passwdCommands } from './commands/passwd.ts';
 import { serveCommand } from './commands/serve.ts';
+import { statusCommand } from './commands/status.ts';
 import { tryCommand } from './commands/try.ts';
 import { ExitWith, terminal } from './terminal.ts';
 import { versionText } from './version.ts';
@@ -36,7 +37,8 @@ const program = new Command('postkasse')
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
 
-for (const add of [serveCommand, configCommands, explainCommand, mailboxCommands, passwdCommands, tryCommand]) add(program, terminal);
+for (const add of [serveCommand, statusCommand, configCommands, explainCommand, mailboxCommands, passwdCommands, tryCommand])
+  add(program, terminal);
 
 try {
   await program.parseAsync();

@@ -2,6 +2,8 @@
 import { statSync } from 'node:fs';
 
 const LOOK_MS = 1000;
+/** Between two thorough looks at a folder in which nothing happens. */
+const LONGEST_PAUSE_MS = 60_000;
 
 /** As long as it stays the same, none of the files has changed. */
 export function stampOf(files: readonly string[]): string {
@@ -23,6 +25,26 @@ export function watchFiles(files: readonly string[], stamp: string, changed: () 
     known = now;
     changed();
   }, lookMs);
+  return () => clearInterval(timer);
+}
+
+/**
+ * Calls `look` when names in the folder were added or removed, and again after one second, two, four and so on up to a minute, and then every minute: a
+ * name that is new is mostly followed by what is put into it and by whom it is given to, and that doesn't show in the folder. @returns what ends it
+ */
+export function watchFolder(folder: string, look: () => void): () => void {
+  let stamp = stampOf([folder]);
+  let sinceMs = 0;
+  let pauseMs = LOOK_MS;
+  const timer = setInterval(() => {
+    const now = stampOf([folder]);
+    sinceMs += LOOK_MS;
+    if (now === stamp && sinceMs < pauseMs) return;
+    pauseMs = now === stamp ? Math.min(LONGEST_PAUSE_MS, pauseMs * 2) : LOOK_MS;
+    sinceMs = 0;
+    stamp = now;
+    look();
+  }, LOOK_MS);
   return () => clearInterval(timer);
 }
 

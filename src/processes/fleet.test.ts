@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSettings } from '../config/index.ts';
 import type { LogFields } from '../model/log.ts';
+import { noProcessEvents } from '../model/report.ts';
 import { Fleet, type FleetPlan } from './fleet.ts';
+import { stub } from './stubs.test.ts';
 
 const { settings } = parseSettings(undefined, Buffer.alloc(0));
 
 /** A front that is ready as soon as it is told to start, and ends when it is told to. */
-const obedient = `process.on('message', ({ kind }) => { if (kind === 'start') process.send({ kind: 'ready' }); else process.exit(); });`;
-const failing = `process.on('message', () => process.send({ kind: 'failed', text: '{detail}', values: { detail: 'no luck' }, exitCode: 73 }, () => process.exit(73)));`;
+const obedient = `if (message.kind === 'start') tell({ kind: 'ready' }); else process.exit();`;
+const failing = `lastWords({ kind: 'failed', text: '{detail}', values: { detail: 'no luck' }, exitCode: 73 }).then(() => process.exit(73));`;
 
 function plan(program: string, more: Partial<FleetPlan> = {}) {
   assert.ok(settings);
@@ -19,12 +21,25 @@ function plan(program: string, more: Partial<FleetPlan> = {}) {
     for (const look of waiting) look();
   };
   const made: FleetPlan = {
-    command: [process.execPath, '-e', program],
+    command: stub(program),
     count: 1,
+    events: noProcessEvents(),
     log: { debug: note, info: note, warn: note, error: note },
     now: () => 0,
+    onMessage() {},
     front: (front) => ({
-      start: { kind: 'start', front, settings, phrasebook: new Map(), listeners: [], become: undefined, trace: [] },
+      start: {
+        kind: 'start',
+        front,
+        settings,
+        phrasebook: new Map(),
+        listeners: [],
+        connection: undefined,
+        metrics: undefined,
+        become: undefined,
+        hasWorkers: false,
+        trace: [],
+      },
       fds: [],
     }),
     ...more,
@@ -69,7 +84,7 @@ test('a front that dies again and again is started after longer and longer pause
 
 test('one that can not start keeps all from starting, and says why', async () => {
   const { made, events } = plan(obedient, { count: 2 });
-  const fleet = new Fleet({ ...made, command: [process.execPath, '-e', failing] });
+  const fleet = new Fleet({ ...made, command: stub(failing) });
   await assert.rejects(fleet.start(), { message: 'no luck', exitCode: 73 });
   assert.deepEqual(fleet.pids, []);
   const nobody = new Fleet({ ...made, command: ['/nonexistent/program'] });
@@ -79,7 +94,7 @@ test('one that can not start keeps all from starting, and says why', async () =>
 
 test('one that does not get ready is killed', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const fleet = new Fleet(plan(`process.on('message', () => {});`).made);
+  const fleet = new Fleet(plan('').made);
   const started = assert.rejects(fleet.start(), { message: 'a front ended at its start (SIGKILL)', exitCode: 70 });
   t.mock.timers.tick(59_999);
   assert.equal(fleet.pids.length, 1);
@@ -88,7 +103,7 @@ test('one that does not get ready is killed', async (t) => {
 });
 
 test('one that is retired ends when it likes, and a stop makes it', async () => {
-  const stubborn = obedient.replace('else process.exit()', `else if (kind === 'stop') process.exit()`);
+  const stubborn = obedient.replace('else process.exit()', `else if (message.kind === 'stop') process.exit()`);
   const { made } = plan(stubborn, { count: 2 });
   const fleet = new Fleet(made);
   await fleet.start();

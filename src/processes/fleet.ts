@@ -1,35 +1,36 @@
 /** A generation of fronts that serve the same listeners: started together, each started again when it dies. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import type { Log } from '../model/log.ts';
-import { EX_OSERR, EX_SOFTWARE } from '../os/exitCodes.ts';
-import { StartFailure } from '../os/startFailure.ts';
-import type { FromFront, ToFront } from './protocol.ts';
+import type { ProcessEvents } from '../model/report.ts';
+import type { StartFailure } from '../os/startFailure.ts';
+import { type Child, type Command, send, startChild } from './children.ts';
+import type { FromFront, FrontStart, ToFront } from './protocol.ts';
+import { readFromFront } from './words.ts';
 
 export interface FleetPlan {
-  /** Program and arguments that start a front; it gets a 'start' message over IPC. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: Command;
   /** What front n (from 0) is told, and the descriptors it inherits: fds[k] becomes FIRST_INHERITED_FD + k there. */
-  front(n: number): { readonly start: Extract<ToFront, { kind: 'start' }>; readonly fds: readonly number[] };
+  front(n: number): { readonly start: FrontStart; readonly fds: readonly number[] };
   readonly count: number;
+  /** What a front asks for or tells the others. */
+  onMessage(message: FromFront, from: Child): void;
+  readonly events: ProcessEvents;
   readonly log: Log;
   readonly now: () => number;
 }
 
-/** Number of the first inherited socket in a front: after standard input, output, error and the IPC channel. */
-export const FIRST_INHERITED_FD = 4;
-
+/** fsync and password hashing wait in the thread pool; Node's four threads would make them queue. */
+const THREADS = 16;
 const STEADY_MS = 5_000; // who lived this long died for a new reason: no back-off
 const SHORTEST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** For a front to be ready. A lookup that hangs must not make us deaf to whoever wants us to stop. */
-const START_LIMIT_MS = 60_000;
 /** Beyond the grace, for a front that does not manage to end. */
 const KILL_AFTER_MS = 5_000;
 
 interface Slot {
-  child: ChildProcess | undefined;
+  child: Child | undefined;
   /** Before the next start; 0: it has not died yet. */
   pauseMs: number;
+  ready: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -41,7 +42,7 @@ export class Fleet {
 
   constructor(plan: FleetPlan) {
     this.#plan = plan;
-    this.#slots = Array.from({ length: plan.count }, () => ({ child: undefined, pauseMs: 0, timer: undefined }));
+    this.#slots = Array.from({ length: plan.count }, () => ({ child: undefined, pauseMs: 0, ready: false, timer: undefined }));
   }
 
   /** Resolves when every front is ready. @throws StartFailure when one can't start; then none is left running */
@@ -70,7 +71,21 @@ export class Fleet {
   }
 
   report(): void {
-    for (const { child } of this.#slots) if (child) send(child, { kind: 'report' });
+    this.tell({ kind: 'report' });
+  }
+
+  /** To every front, but not to the one it came from. */
+  tell(message: ToFront, from?: Child): void {
+    for (const { child } of this.#slots) if (child && child !== from) send(child, message);
+  }
+
+  get children(): Child[] {
+    return this.#slots.flatMap(({ child }) => child ?? []);
+  }
+
+  /** Those that are ready, and their numbers. */
+  get serving(): { child: Child; front: number }[] {
+    return this.#slots.flatMap(({ child, ready }, front) => (child !== undefined && ready ? { child, front } : []));
   }
 
   get pids(): number[] {
@@ -90,46 +105,40 @@ export class Fleet {
   }
 
   #launch(slot: Slot, n: number): Promise<void> {
-    const { command, log, now } = this.#plan;
+    const { command, events, log, now } = this.#plan;
     const { start, fds } = this.#plan.front(n);
     const startedAt = now();
-    const child = spawn(command[0], command.slice(1), {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],
-      serialization: 'advanced',
-      // fsync and password hashing wait in the thread pool; Node's four threads would make them queue.
-      env: { UV_THREADPOOL_SIZE: '16', ...process.env },
-    });
-    slot.child = child;
-    send(child, start);
     return new Promise((resolve, reject) => {
-      let ready = false;
-      let failure: StartFailure | undefined;
-      const limit = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
-      const ended = (fields: { code?: number | null; signal?: string | null; error?: Error }): void => {
-        slot.child = undefined;
-        clearTimeout(limit);
-        const detail = fields.error?.message ?? `a front ended at its start (${fields.signal ?? `status ${fields.code}`})`;
-        reject(failure ?? new StartFailure('{detail}', { detail }, fields.error ? EX_OSERR : EX_SOFTWARE));
-        if (this.#ending) {
-          this.#noteGone();
-          return;
-        }
-        if (ready) log.error('front.died', { front: n, pid: child.pid, ...fields });
-        // A first start that fails is the caller's to handle; a later one is tried again and again.
-        if (ready || slot.pauseMs > 0) this.#again(slot, n, now() - startedAt);
-      };
-      child.on('message', (message: FromFront) => {
-        if (message.kind === 'ready') {
-          ready = true;
-          clearTimeout(limit);
+      const child = startChild<FromFront>({
+        role: 'front',
+        command,
+        start,
+        fds,
+        threads: THREADS,
+        read: readFromFront,
+        onMalformed: () => log.error('front.malformed', { front: n, pid: child.pid }),
+        onReady() {
+          slot.ready = true;
           resolve();
-        } else failure = new StartFailure(message.text, message.values, message.exitCode);
+        },
+        onMessage: (message) => this.#plan.onMessage(message, child),
+        onEnd: ({ code, signal, wasReady, failure }) => {
+          slot.child = undefined;
+          slot.ready = false;
+          if (failure !== undefined) reject(failure);
+          if (this.#ending) {
+            this.#noteGone();
+            return;
+          }
+          if (wasReady) {
+            events.frontsDied++;
+            log.error('front.died', { front: n, pid: child.pid, code, signal });
+          }
+          // A first start that fails is the caller's to handle; a later one is tried again and again.
+          if (wasReady || slot.pauseMs > 0) this.#again(slot, n, now() - startedAt);
+        },
       });
-      child.once('exit', (code, signal) => ended({ code, signal }));
-      child.on('error', (error) => {
-        // With a process id it was a message or a signal that failed, and 'exit' tells the rest.
-        if (child.pid === undefined) ended({ error });
-      });
+      slot.child = child;
     });
   }
 
@@ -147,9 +156,4 @@ export class Fleet {
     if (this.#slots.some(({ child }) => child)) return;
     for (const resolve of this.#gone.splice(0)) resolve();
   }
-}
-
-/** A child that has just died is no reason to stop the others. */
-function send(child: ChildProcess, message: ToFront): void {
-  if (child.connected) child.send(message, () => {});
 }

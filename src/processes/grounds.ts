@@ -30,8 +30,7 @@ export function makeFolders(settings: Settings, owner: Identity | undefined): vo
     ['run_dir', settings.runDir, 0o755],
   ] as const) {
     try {
-      const made = mkdirSync(folder, { recursive: true, mode: 0o755 });
-      if (made === undefined) continue;
+      if (!makeWithParents(folder)) continue;
       if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
       chmodSync(folder, mode);
     } catch (thrown) {
@@ -45,4 +44,14 @@ export function makeFolders(settings: Settings, owner: Identity | undefined): vo
   if (owner !== undefined) return;
   requireWritable('state_dir', settings.stateDir);
   requireWritable('run_dir', settings.runDir);
+}
+
+/** Mode 755, and those above it too: our own umask is meant for what lies in them. False: it was there. */
+export function makeWithParents(folder: string): boolean {
+  const umask = process.umask(0o022);
+  try {
+    return mkdirSync(folder, { recursive: true }) !== undefined;
+  } finally {
+    process.umask(umask);
+  }
 }

@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatListenAddress, type ListenSettings, type Settings } from '../config/index.ts';
 import { codeOf } from '../os/disk.ts';
 import { EX_CANTCREAT, EX_NOPERM, EX_OSERR, EX_UNAVAILABLE } from '../os/exitCodes.ts';
+import type { PassedSocket } from '../os/listenFds.ts';
 import { closeSocket, furtherSockets, listeningSockets, setSocketMode } from '../os/sockets.ts';
 import { StartFailure } from '../os/startFailure.ts';
+import { checkPassed, passedTo } from './passedSockets.ts';
 
 export interface Bound {
   /** As in the settings file. */
@@ -19,11 +21,18 @@ const RETRY_MS = 50;
 
 /**
  * One entry per listener, in the order of the settings. Those of `before` that are still wanted are kept, with further sockets where there
- * are more fronts now; where there are fewer, a front has several.
+ * are more fronts now; where there are fewer, a front has several. What systemd has bound is taken as it is: one socket for all fronts, which
+ * stays through each reload.
  * @param patienceMs how long to wait for addresses in use: those of a killed supervisor's fronts, which are about to end
  * @throws StartFailure; then nothing but `before` is left open
  */
-export async function bind(settings: Settings, fronts: number, before: readonly Bound[], patienceMs = 0): Promise<Bound[]> {
+export async function bind(
+  settings: Settings,
+  fronts: number,
+  before: readonly Bound[],
+  { passed = [], patienceMs = 0 }: { readonly passed?: readonly PassedSocket[]; readonly patienceMs?: number } = {},
+): Promise<Bound[]> {
+  checkPassed(settings.listen, passed);
   const left = [...before];
   const bound: Bound[] = [];
   try {
@@ -31,6 +40,11 @@ export async function bind(settings: Settings, fronts: number, before: readonly 
       const address = formatListenAddress(listen.address);
       const at = left.findIndex((each) => each.address === address);
       const kept = at < 0 ? undefined : left.splice(at, 1)[0];
+      const taken = passedTo(listen, passed);
+      if (taken !== undefined) {
+        bound.push({ address, fds: [taken.fd], port: 'port' in taken.address ? taken.address.port : undefined });
+        continue;
+      }
       bound.push(await patiently(patienceMs, () => bindOne(listen, address, fronts, kept)));
     }
     return bound;
@@ -38,6 +52,21 @@ export async function bind(settings: Settings, fronts: number, before: readonly 
     closeUnused(bound, before);
     throw thrown;
   }
+}
+
+/** The socket for metrics, where the settings want one; the one of `before` is kept if it is the same. @throws StartFailure */
+export async function bindMetrics({ metrics }: Settings, before: Bound | undefined, patienceMs = 0): Promise<Bound | undefined> {
+  if (metrics.address === undefined) return undefined;
+  const { address } = metrics;
+  const name = formatListenAddress(address);
+  if (before?.address === name) return before;
+  return patiently(patienceMs, async () => {
+    try {
+      return { address: name, ...(await listeningSockets(address, 1)) };
+    } catch (thrown) {
+      throw failure(thrown, `metrics ${name}`, address.port < 1024);
+    }
+  });
 }
 
 /** Closes the sockets of `bound` that `used` doesn't have. */

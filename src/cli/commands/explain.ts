@@ -11,10 +11,10 @@ export function explainCommand(program: Command, terminal: Terminal): void {
     .option('--local-address <ip>', 'as if the client had connected to this address')
     .option('--server-name <name>', 'as if the client had asked for this TLS name')
     .action(async (name: string, options: ConfigOption & { localAddress?: string; serverName?: string }) => {
-      const { directory, locate } = await openHouse(settingsOf(options, terminal));
-      const arrival = { localAddress: options.localAddress, serverName: options.serverName };
-      const { steps, account } = await directory.explain({ login: name, arrival });
-      for (const { rule, outcome } of steps) terminal.out(`${rule}: ${outcome}`);
+      const claim = { login: name, arrival: { localAddress: options.localAddress, serverName: options.serverName } };
+      const { directory, steps: before, locate } = await openHouse(settingsOf(options, terminal), claim);
+      const { steps, account } = await directory.explain(claim);
+      for (const { rule, outcome } of [...before, ...steps]) terminal.out(`${rule}: ${outcome}`);
       if (account === undefined) throw new ExitWith(exitCodes.EX_NOUSER);
       const { path, format, exists, tried } = locate(account);
       for (const { place, found } of tried) terminal.out(`${place}: ${found}`);

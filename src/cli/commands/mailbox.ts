@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { accountOf, openHouse } from '../house.ts';
+import { accountOf } from '../house.ts';
 import { type ConfigOption, settingsOf, withConfig } from '../settings.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -9,8 +9,8 @@ export function mailboxCommands(program: Command, terminal: Terminal): void {
     .argument('<address>', 'an address with an account behind it')
     .description('print the file or directory that is the mailbox of an address')
     .action(async (name: string, options: ConfigOption) => {
-      const { directory, locate } = await openHouse(settingsOf(options, terminal));
-      terminal.out(locate(await accountOf(directory, name, terminal)).path);
+      const { account, locate } = await accountOf(settingsOf(options, terminal), name, terminal);
+      terminal.out(locate(account).path);
     });
 
   withConfig(mailbox.command('convert'))
@@ -20,8 +20,7 @@ export function mailboxCommands(program: Command, terminal: Terminal): void {
     )
     .addOption(new Option('--to <format>', 'the format').choices(['maildir', 'mbox']).makeOptionMandatory())
     .action(async (name: string, options: ConfigOption & { to: 'maildir' | 'mbox' }) => {
-      const { directory, store: openStore } = await openHouse(settingsOf(options, terminal));
-      const account = await accountOf(directory, name, terminal);
+      const { account, store: openStore } = await accountOf(settingsOf(options, terminal), name, terminal, true);
       const store = openStore();
       try {
         const { messages, kept } = await store.convert(account.mailbox, options.to);

@@ -31,7 +31,8 @@ export function tryCommand(program: Command, terminal: Terminal): void {
     .addOption(traceOption())
     .action(async ({ data, anyPort, trace }: TryOptions) => {
       // Loaded before root is given up: afterwards the program's own folder can be closed to us.
-      const { createHouse, loadModules } = await import('../../main.ts');
+      const { createHouse } = await import('../../main.ts');
+      const { loadModules } = await import('../../backends.ts');
       const plot = findPlot(data);
       if (plot.owner !== undefined) {
         await loadModules(plot.owner);
