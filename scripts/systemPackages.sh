@@ -1,7 +1,7 @@
 #!/bin/sh
 # The programs that the system tests talk to. Installed where that is allowed; where it isn't, the tests that need them say so and are skipped.
 set -eu
-packages="dovecot-core dovecot-pop3d dovecot-lmtpd postfix fetchmail mpop getmail6 swaks curl openssl strace python3"
+packages="dovecot-core dovecot-pop3d dovecot-lmtpd postfix fetchmail mpop getmail6 swaks curl openssl strace python3 xinetd fail2ban"
 missing=
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
