@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { metricTable } from '../src/observe/metricTable.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -84,4 +85,13 @@ test('docs/events.md lists the events that the program writes, and no others', (
   assert.ok(written.size > 30);
   assert.deepEqual([...written].filter((name) => !documented.has(name)).sort(), []);
   assert.deepEqual([...documented].filter((name) => !written.has(name)).sort(), []);
+});
+
+test('docs/observation.md lists the metrics, and no others', () => {
+  const documented = rows(read('docs/observation.md'));
+  const list = (names: readonly string[]) => (names.length === 0 ? '–' : names.map((name) => `\`${name}\``).join(', '));
+  assert.deepEqual(
+    documented,
+    metricTable.map(({ name, type, labels, help }) => [`\`${name}\``, type, list(labels), help]),
+  );
 });

@@ -24,7 +24,12 @@ export interface ContractHouse {
 
 const nowhere: Arrival = { localAddress: undefined, serverName: undefined };
 
-export function directoryContract(name: string, open: (house: ContractHouse, t: TestContext) => Directory): void {
+/** @param knowsTheHouse it can say what every account of every domain can honour. Default: yes */
+export function directoryContract(
+  name: string,
+  open: (house: ContractHouse, t: TestContext) => Directory,
+  { knowsTheHouse = true } = {},
+): void {
   const house: ContractHouse = { defaultDomain: domain('kvt.dk'), addresses: new Map([['192.0.2.10', domain('other.example')]]) };
 
   test(`${name}: logins and who they are`, async (t) => {
@@ -135,9 +140,17 @@ export function directoryContract(name: string, open: (house: ContractHouse, t: 
     });
   }
 
-  test(`${name}: announces what each account can honour`, (t) => {
-    const kinds = open(house, t).proofKinds(nowhere);
-    assert.deepEqual([...kinds].sort(), ['apop', 'cram-md5', 'password', 'scram-sha-1', 'scram-sha-256']);
+  test(`${name}: announces what each account can honour that could be meant`, async (t) => {
+    const everything = ['apop', 'cram-md5', 'password', 'scram-sha-1', 'scram-sha-256'];
+    const directory = open(house, t);
+    assert.deepEqual([...directory.proofKinds(nowhere)].sort(), knowsTheHouse ? everything : ['password']);
+    await directory.domain(domain('other.example'));
+    for (const arrival of [
+      { localAddress: '192.0.2.10', serverName: undefined },
+      { localAddress: undefined, serverName: 'Other.Example' },
+    ]) {
+      assert.deepEqual([...directory.proofKinds(arrival)].sort(), everything);
+    }
   });
 
   test(`${name}: addresses and domains, exactly`, async (t) => {

@@ -4,18 +4,53 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createFileStore, type FileStore, type FileStoreOptions } from '../../src/maildrops/index.ts';
 import { createMemoryStore } from '../../src/maildrops/memory/index.ts';
+import type { Proof } from '../../src/model/directory.ts';
 import { silent } from '../../src/model/log.ts';
 import type { Mailbox } from '../../src/model/mailbox.ts';
+import type { MaildropStore } from '../../src/model/maildrop.ts';
 import { disk } from '../../src/os/disk.ts';
+import { directoryOf, ownerHouse } from '../support/ownerWorkers.ts';
 import { maildropStoreContract, type StoreUnderTest } from './maildropStore.ts';
 
-maildropStoreContract('memory', async () => {
-  const store = createMemoryStore();
-  return { store, again: () => store };
-});
+maildropStoreContract('memory', async () => inMemory());
 
 maildropStoreContract('Maildir', async (t) => onDisc(t, 'maildir', removeFileWith));
 maildropStoreContract('mbox', async (t) => onDisc(t, 'mbox', removeFromMboxWith));
+
+for (const [name, make] of [
+  ['memory', inMemory],
+  ['Maildir', (t: TestContext) => onDisc(t, 'maildir', removeFileWith)],
+  ['mbox', (t: TestContext) => onDisc(t, 'mbox', removeFromMboxWith)],
+] as const) {
+  maildropStoreContract(`${name} with its owner's worker`, async (t) => {
+    const under = make(t);
+    return { ...under, store: atWorker(t, under.store), again: () => atWorker(t, under.again()) };
+  });
+}
+
+function inMemory(): StoreUnderTest {
+  const store = createMemoryStore();
+  return { store, again: () => store };
+}
+
+/** The same through a worker of its own. A maildrop elsewhere is opened for who has logged in. */
+function atWorker(t: TestContext, store: MaildropStore): MaildropStore {
+  const owner = { domains: ['kvt.dk'], directory: directoryOf('abc@kvt.dk', 'kvt@kvt.dk'), store };
+  const { directory, store: remote } = ownerHouse(t, [owner]);
+  return {
+    ...remote,
+    async open({ name }, options) {
+      const login = options?.noStatus === true ? `s-${name}` : name;
+      const proof: Proof = { kind: 'password', password: Buffer.from('secret') };
+      const { account } = await directory.authenticate(
+        { login, arrival: { localAddress: undefined, serverName: undefined } },
+        proof,
+        'pop3',
+      );
+      return remote.open(account.mailbox);
+    },
+  };
+}
 
 function onDisc(t: TestContext, format: FileStoreOptions['format'], removeWith: (path: string, text: string) => void): StoreUnderTest {
   const folder = fs.mkdtempSync(join(tmpdir(), 'postkasse-store-'));

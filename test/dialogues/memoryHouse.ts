@@ -5,7 +5,9 @@ import { createMemoryDirectory } from '../../src/directory/memory/index.ts';
 import { createMemoryStore } from '../../src/maildrops/memory/index.ts';
 import { Fault } from '../../src/model/fault.ts';
 import { silent } from '../../src/model/log.ts';
+import { openGate } from '../../src/model/loginGate.ts';
 import type { MaildropStore } from '../../src/model/maildrop.ts';
+import { noSessionCounts } from '../../src/model/report.ts';
 import type { Pop3Host } from '../../src/pop3/host.ts';
 import { createSpeaker } from '../../src/texts/speaker.ts';
 import { accounts } from './accounts.ts';
@@ -22,6 +24,7 @@ export function openMemoryHouse(stage: Stage, connect: Connect): House {
   const notedAtMs = new Map<string, number>();
   const host: Pop3Host = {
     directory: createMemoryDirectory(accounts, { hashedPasswords: stage.hashedPasswords }),
+    gate: openGate,
     store: withDisc(store, () => discFull),
     speaker: createSpeaker(),
     log: silent,
@@ -36,6 +39,7 @@ export function openMemoryHouse(stage: Stage, connect: Connect): House {
       tooSoon: ({ name }, delayS) => nowMs - (notedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < delayS * 1000,
       note: ({ name }) => void notedAtMs.set(name, nowMs),
     },
+    counts: noSessionCounts(),
   };
   return {
     connect: (network) => connect(host, network),

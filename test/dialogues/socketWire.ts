@@ -5,8 +5,8 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { silent } from '../../src/model/log.ts';
+import { Networks } from '../../src/model/networks.ts';
 import { Certificates } from '../../src/net/certificates.ts';
-import { Networks } from '../../src/net/cidr.ts';
 import { LineServer } from '../../src/net/lineServer.ts';
 import { pop3Dialogue } from '../../src/net/pop3Dialogue.ts';
 import { selfSignedFiles } from '../../src/net/selfSigned.ts';
@@ -37,7 +37,6 @@ async function serverFor(host: Pop3Host, network: Network, folder: string): Prom
     settings: {
       idleTimeoutMs: 600_000,
       handshakeTimeoutMs: 30_000,
-      failureDelayMs: 0,
       maxFailures: 100,
       maxConnections: 10,
       maxConnectionsPerSource: 10,

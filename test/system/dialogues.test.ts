@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { play } from '../dialogues/player.ts';
 import { type Dialogue, parse } from '../dialogues/script.ts';
 import { formats } from './support/clientHouse.ts';
+import { needsRoot } from './support/owners.ts';
 import { openRealHouse, type RealHouse } from './support/realHouse.ts';
 
 const folder = join(import.meta.dirname, '..', 'dialogues', 'pop3');
@@ -19,13 +20,14 @@ function says(dialogue: Dialogue, pattern: RegExp): boolean {
   return dialogue.steps.some(({ text }) => pattern.test(text));
 }
 
-for (const format of formats) {
-  describe(`dialogues on ${format}`, () => {
+for (const [format, owners] of [...formats.map((format) => [format, 'one'] as const), ['mbox', 'many'] as const]) {
+  const skip = owners === 'many' && needsRoot;
+  describe(`dialogues on ${format}${owners === 'many' ? ', by way of the process of its owner' : ''}`, { skip }, () => {
     let house: RealHouse;
     before(async () => {
-      house = await openRealHouse(format);
+      if (!skip) house = await openRealHouse(format, owners);
     });
-    after(() => house.close());
+    after(() => house?.close());
 
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
       for (const dialogue of parse(readFileSync(join(folder, file), 'utf8'))) {

@@ -31,7 +31,7 @@ describe('Dovecot and Postkasse', { skip }, () => {
       spool: join(tree.folder, 'spool'),
       format: 'maildir',
       owner,
-      logins: users.map((user) => ({ user: `${user}@kvt.dk`, password })),
+      domains: [{ name: 'kvt.dk', owner, logins: users.map((user) => ({ user: `${user}@kvt.dk`, password })) }],
       tuned: false,
     });
   });

@@ -14,14 +14,16 @@ interface State {
 
 function stateIn(line: string): State {
   const fields = fieldsOf(line);
-  const mail = JSON.parse(fields.get('mail') ?? '[]') as { connections: number; delivered: number }[];
+  const connections = JSON.parse(fields.get('connections') ?? '[]') as { protocol: string; state: string; connections: number }[];
+  const pop3 = connections.filter(({ protocol }) => protocol === 'pop3');
+  const accepted = JSON.parse(fields.get('accepted') ?? '{}') as { pop3: number };
   return {
     pid: Number(fields.get('pid')),
-    connections: Number(fields.get('connections')),
-    accepted: Number(fields.get('accepted')),
-    states: JSON.parse(fields.get('states') ?? '{}'),
+    connections: pop3.reduce((sum, each) => sum + each.connections, 0),
+    accepted: accepted.pop3,
+    states: Object.fromEntries(pop3.map((each) => [each.state, each.connections])),
     open: JSON.parse(fields.get('store') ?? '{}').open,
-    delivered: mail.reduce((sum, each) => sum + each.delivered, 0),
+    delivered: Number(fields.get('delivered')),
   };
 }
 

@@ -15,11 +15,14 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** A program and its arguments that start ours: `setpriv …`. */
+  readonly through?: readonly string[];
 }
 
 /** Resolves when it has ended and said everything. */
-export async function postkasse(args: readonly string[], { input = '', env = {}, cwd = '/' }: RunOptions = {}): Promise<Ran> {
-  const child = spawn(program, args, { cwd, env: { ...process.env, LC_ALL: 'C', ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+export async function postkasse(args: readonly string[], { input = '', env = {}, cwd = '/', through = [] }: RunOptions = {}): Promise<Ran> {
+  const [command = program, ...more] = [...through, program, ...args];
+  const child = spawn(command, more, { cwd, env: { ...process.env, LC_ALL: 'C', ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (octets: Buffer) => out.push(octets));

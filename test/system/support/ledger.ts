@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { composed, contentOf, nameOf } from './numberedMail.ts';
-import { ConnectionLost, Pop3Client } from './pop3Client.ts';
+import { ConnectionLost, Pop3Client, Refused } from './pop3Client.ts';
 import type { SeededRandom } from './seededRandom.ts';
 
 export class Ledger {
@@ -20,12 +20,14 @@ export class Ledger {
   /** Marked as deleted in a session whose QUIT got no reply. */
   #undecided: readonly string[] = [];
   #emptyListing = false;
+  /** How many deliveries were confirmed before that listing. */
+  #confirmedBefore = 0;
   /** How many times such a session turned out to have been carried out, and not to have been. */
   readonly decided = { removed: 0, kept: 0 };
 
-  /** No session since the last removal has found anything, and none is undecided. */
+  /** The last session has found nothing, no delivery was confirmed since it began, and none is undecided. */
   get isEmpty(): boolean {
-    return this.#emptyListing && this.#undecided.length === 0;
+    return this.#emptyListing && this.#confirmedBefore === this.confirmed.size && this.#undecided.length === 0;
   }
 
   name(uniqueId: string): string | undefined {
@@ -83,6 +85,7 @@ export class Ledger {
     assert.deepEqual(lost, [], 'was there, or was confirmed, and is lost');
     this.#present = there;
     this.#emptyListing = there.size === 0;
+    this.#confirmedBefore = before.size;
   }
 
   /** QUIT was confirmed. */
@@ -121,7 +124,7 @@ export interface SessionPlan {
 
 /**
  * Fetches what is new and some of what isn't, marks some, and ends in one of the ways a session can end.
- * @throws ConnectionLost; AssertionError when the maildrop is not as it must be
+ * @throws ConnectionLost, Refused; AssertionError when the maildrop is not as it must be
  */
 export async function session({ port, user, password, ledger, random, all = false, onQuit }: SessionPlan): Promise<void> {
   const before = new Set(ledger.confirmed);
@@ -156,9 +159,14 @@ export async function session({ port, user, password, ledger, random, all = fals
   try {
     await client.ok('QUIT');
   } catch (error) {
-    if (error instanceof ConnectionLost) ledger.quitUnanswered(marked);
+    if (error instanceof ConnectionLost || isUnknown(error)) ledger.quitUnanswered(marked);
     throw error;
   }
   ledger.quit(marked);
   await client.drop();
+}
+
+/** The server was told that the process which removes the messages is gone, and not how far it had come. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof Refused && error.reply === '-ERR [SYS/TEMP] it is not known whether the messages were deleted';
 }

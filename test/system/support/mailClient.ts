@@ -20,8 +20,12 @@ export interface Sent {
 export class MailClient {
   readonly #client: Client;
   readonly #protocol: 'smtp' | 'lmtp';
-  /** Of the transaction under way or the last one: whether all of the content was written, and the replies to it so far. */
-  progress: { readonly sent: boolean; readonly replies: readonly string[] } = { sent: false, replies: [] };
+  /** Of the transaction under way or the last one: whether all of the content was written, for whom, and the replies to it so far. */
+  progress: { readonly sent: boolean; readonly accepted: readonly string[]; readonly replies: readonly string[] } = {
+    sent: false,
+    accepted: [],
+    replies: [],
+  };
 
   private constructor(protocol: 'smtp' | 'lmtp', to: NetConnectOpts) {
     this.#protocol = protocol;
@@ -44,17 +48,17 @@ export class MailClient {
 
   /** One transaction. @throws ConnectionLost; `progress` says how far it went */
   async send({ from, to, content }: Sending): Promise<Sent> {
-    this.progress = { sent: false, replies: [] };
+    this.progress = { sent: false, accepted: [], replies: [] };
     const recipients = await this.open({ from, to });
-    const accepted = recipients.filter((reply) => reply.startsWith('2')).length;
-    if (accepted === 0) return { recipients, replies: [] };
+    const accepted = to.filter((_, n) => recipients[n]?.startsWith('2'));
+    if (accepted.length === 0) return { recipients, replies: [] };
     const go = await this.command('DATA');
     if (!go.startsWith('354')) return { recipients, replies: [go] };
     this.#client.write(stuffed(content));
     this.#client.write('.\r\n');
     const replies: string[] = [];
-    this.progress = { sent: true, replies };
-    while (replies.length < (this.#protocol === 'smtp' ? 1 : accepted)) replies.push(await this.#reply());
+    this.progress = { sent: true, accepted, replies };
+    while (replies.length < (this.#protocol === 'smtp' ? 1 : accepted.length)) replies.push(await this.#reply());
     return { recipients, replies };
   }
 

@@ -3,6 +3,17 @@ import { Client } from '../../support/socketDialogue.ts';
 
 export class ConnectionLost extends Error {}
 
+/** What was answered with -ERR. */
+export class Refused extends Error {
+  /** First line of the reply. */
+  readonly reply: string;
+
+  constructor(line: string, reply: string) {
+    super(`${line}: ${reply}`);
+    this.reply = reply;
+  }
+}
+
 export class Pop3Client {
   readonly #client: Client;
 
@@ -17,7 +28,7 @@ export class Pop3Client {
     return client;
   }
 
-  /** `undefined`: another session has the maildrop. @throws ConnectionLost; Error on any other refusal */
+  /** `undefined`: another session has the maildrop. @throws ConnectionLost; Refused for any other reason */
   static async login(port: number, user: string, password: string): Promise<Pop3Client | undefined> {
     const client = await Pop3Client.connect(port);
     await client.ok(`USER ${user}`);
@@ -25,7 +36,7 @@ export class Pop3Client {
     if (reply.startsWith('+OK')) return client;
     await client.drop();
     if (reply.startsWith('-ERR [IN-USE]')) return undefined;
-    throw new Error(`PASS: ${reply}`);
+    throw new Refused('PASS', reply);
   }
 
   /** First line of the reply. @throws ConnectionLost */
@@ -34,10 +45,10 @@ export class Pop3Client {
     return this.#line();
   }
 
-  /** @throws Error when it is refused */
+  /** @throws ConnectionLost, Refused */
   async ok(line: string): Promise<string> {
     const reply = await this.command(line);
-    if (!reply.startsWith('+OK')) throw new Error(`${line}: ${reply}`);
+    if (!reply.startsWith('+OK')) throw new Refused(line, reply);
     return reply;
   }
 

@@ -12,7 +12,8 @@ import type { House, Network, Wire } from '../../dialogues/player.ts';
 import { linesOf } from '../../dialogues/socketWire.ts';
 import type { Format } from './clientHouse.ts';
 import { appendToMbox, atRest, putIntoMaildir } from './nastyMail.ts';
-import { makeTree, type Server, startServer } from './server.ts';
+import { Pop3Client } from './pop3Client.ts';
+import { makeTree, owner, type Server, startServer } from './server.ts';
 
 /** Domain of the accounts whose names have none. */
 const defaultDomain = 'example.org';
@@ -25,7 +26,8 @@ export interface RealHouse {
   close(): Promise<void>;
 }
 
-export async function openRealHouse(format: Format): Promise<RealHouse> {
+/** @param owners `many`: passwords and mail are with a process of their owner; takes root */
+export async function openRealHouse(format: Format, owners: 'one' | 'many' = 'one'): Promise<RealHouse> {
   const lines = [...accounts.values()].map(({ mailbox, password, language }) => ({ user: mailbox.user, password, language }));
   const tree = makeTree({
     passwd: new Map([[defaultDomain, lines.map(({ user, password }) => `${user}:{PLAIN}${password}:UID:GID::.:`)]]),
@@ -36,6 +38,8 @@ export async function openRealHouse(format: Format): Promise<RealHouse> {
     fs.writeFileSync(join(tree.folder, 'virtual', defaultDomain, 'accounts', `${user}.toml`), `language = "${language}"\n`);
   }
   tree.own();
+  // Fronts are somebody else then, and have to reach the sockets of the owners' processes.
+  if (owners === 'many') fs.chmodSync(tree.folder, 0o755);
   const server = await startServer({
     tree,
     protocols: ['pop3', 'pop3s'],
@@ -43,11 +47,15 @@ export async function openRealHouse(format: Format): Promise<RealHouse> {
       '': ['hostname = "pop.example.org"', 'language = "da"'],
       directory: [`default_domain = "${defaultDomain}"`],
       mailboxes: [`format = "${format}"`, 'status_header = "never"'],
+      owners: [`mode = "${owners}"`],
+      // Without looking at every account a front knows what to announce only where the address decides on the domain.
+      addresses: owners === 'many' ? [`"127.0.0.1" = "${defaultDomain}"`] : [],
       login: ['plaintext_networks = ["127.0.0.1/32"]', 'failure_delay_ms = 0', 'max_failures = 100'],
     },
   });
   const spool = join(tree.folder, 'spool', defaultDomain);
-  const sessions = fs.openSync(join(tree.folder, 'run', 'sessions'), 'r+');
+  if (owners === 'many') await startWorker(server);
+  const sessions = fs.openSync(join(tree.folder, 'run', ...(owners === 'many' ? ['locks', String(owner.uid)] : []), 'sessions'), 'r+');
 
   /** A client that is gone here is not yet gone there. */
   async function untilAllHaveLeft(): Promise<void> {
@@ -89,6 +97,14 @@ export async function openRealHouse(format: Format): Promise<RealHouse> {
       tree.remove();
     },
   };
+}
+
+/** Whoever logs in first does. */
+async function startWorker(server: Server): Promise<void> {
+  const [first] = accounts.values();
+  const client = await Pop3Client.login(server.ports.pop3, first?.mailbox.user ?? '', first?.password ?? '');
+  await client?.ok('QUIT');
+  await client?.drop();
 }
 
 class RealWire implements Wire {

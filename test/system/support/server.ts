@@ -58,6 +58,8 @@ export interface ServerOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Instead of this checkout's bin/postkasse. */
   readonly program?: string;
+  /** Descriptors that it gets as its 3rd, 4th … */
+  readonly stdio?: readonly number[];
 }
 
 export interface Server {
@@ -103,10 +105,14 @@ export async function writeSettings(
 export async function serve(
   settingsFile: string,
   ports: Server['ports'],
-  options: Pick<ServerOptions, 'env' | 'program'> = {},
+  options: Pick<ServerOptions, 'env' | 'program' | 'stdio'> = {},
 ): Promise<Server> {
   const env = { ...process.env, ...options.env };
-  const child = spawn(options.program ?? ownProgram, ['serve', '--config', settingsFile], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(options.program ?? ownProgram, ['serve', '--config', settingsFile], {
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.stdio ?? [])],
+    env,
+  });
+  if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
   let log = '';
   let out = '';
   const watchers = new Set<() => void>();
