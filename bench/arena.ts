@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dovecotAvailable, startDovecot } from './dovecot.ts';
-import { type Format, makeMailboxes, type Owner } from './mailboxes.ts';
+import { domain, type Format, makeMailboxes, type OwnedDomain, type Owner } from './mailboxes.ts';
 import type { Login } from './pop3Load.ts';
 import { type PeerOptions, type RunningPeer, startPostkasse } from './postkasse.ts';
 
@@ -12,7 +12,7 @@ export interface Peer {
   start(options: PeerOptions): Promise<RunningPeer>;
 }
 
-const postkasse: Peer = { name: 'postkasse', start: startPostkasse };
+const postkasse: Peer = { name: 'postkasse', start: (options) => startPostkasse(options) };
 const dovecotTuned: Peer = { name: 'dovecot tuned', start: (options) => startDovecot({ ...options, tuned: true }) };
 const dovecotAsInstalled: Peer = { name: 'dovecot as installed', start: (options) => startDovecot({ ...options, tuned: false }) };
 
@@ -23,11 +23,13 @@ export function peers({ asInstalled = false } = {}): Peer[] {
 
 export interface Stage {
   readonly format: Format;
-  readonly mailboxes: number;
   readonly messages: number;
   /** Octets of each message, about. */
   readonly size: number;
+  /** Each has a mailbox. */
   readonly logins: readonly Login[];
+  /** Where the logins are of several domains. Left out: all are of one, whose owner has all mail. */
+  readonly domains?: readonly OwnedDomain[];
 }
 
 export interface Setting {
@@ -41,10 +43,10 @@ export async function withPeer<T>(peer: Peer, stage: Stage, work: (setting: Sett
   const root = mkdtempSync(join(tmpdir(), 'postkasse-bench-'));
   chmodSync(root, 0o755);
   const spool = join(root, 'spool');
-  const { format, mailboxes, messages, size, logins } = stage;
+  const { format, messages, size, logins, domains = [{ name: domain, owner, logins }] } = stage;
   try {
-    makeMailboxes({ spool, format, owner, mailboxes, messages, size });
-    const running = await peer.start({ dir: join(root, 'server'), spool, format, owner, logins });
+    makeMailboxes({ spool, format, domains, messages, size });
+    const running = await peer.start({ dir: join(root, 'server'), spool, format, owner, domains });
     try {
       return await work({ peer: running, spool, logins });
     } finally {

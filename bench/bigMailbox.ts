@@ -14,7 +14,7 @@ export async function benchBigMailbox(): Promise<Table> {
   if (login === undefined) throw new Error('no login');
   const measured: { name: string; times: number[] }[] = [];
   for (const peer of peers()) {
-    const stage = { format: 'mbox', mailboxes: 1, messages, size, logins } as const;
+    const stage = { format: 'mbox', messages, size, logins } as const;
     await withPeer(peer, stage, async ({ peer: { pop3Port }, spool }) => {
       const target = { host: '127.0.0.1', port: pop3Port };
       const path = join(spool, domain, 'user0');

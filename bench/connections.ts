@@ -14,7 +14,7 @@ export async function benchConnections(): Promise<Table> {
   const logins = benchLogins(1000);
   const rows: Cell[][] = [];
   for (const peer of peers()) {
-    await withPeer(peer, { format: 'maildir', mailboxes: 1000, messages: 10, size: 300, logins }, async ({ peer: { pid, pop3Port } }) => {
+    await withPeer(peer, { format: 'maildir', messages: 10, size: 300, logins }, async ({ peer: { pid, pop3Port } }) => {
       const target = { host: '127.0.0.1', port: pop3Port };
       for (const { name, count } of kinds) {
         const options = { target, count, ...(name === 'logged in' ? { logins } : {}) };

@@ -12,7 +12,7 @@ export async function benchDeliveries(format: Format, connections: number): Prom
   const logins = benchLogins(200);
   const measured: { name: string; perSecond: number; cpuMs: number }[] = [];
   for (const peer of peers()) {
-    await withPeer(peer, { format, mailboxes: 200, messages: 1, size: 3000, logins }, async ({ peer: { pid, lmtpPort } }) => {
+    await withPeer(peer, { format, messages: 1, size: 3000, logins }, async ({ peer: { pid, lmtpPort } }) => {
       const recipients = logins.map(({ user }) => user);
       const load = { target: { host: '127.0.0.1', port: lmtpPort }, recipients, connections, messages, size: 4000 };
       await deliverAll({ ...load, messages: 400 });

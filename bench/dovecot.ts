@@ -1,11 +1,10 @@
 /** A private Dovecot 2.3 on loopback ports, for comparison: its own configuration, sockets, state and passwords, none of the host's. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, chownSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Format, Owner } from './mailboxes.ts';
+import type { Format, OwnedDomain, Owner } from './mailboxes.ts';
 import { greeting, play } from './pop3Client.ts';
-import type { Login } from './pop3Load.ts';
 import { freePort } from './postkasse.ts';
 
 export interface DovecotOptions {
@@ -15,7 +14,7 @@ export interface DovecotOptions {
   readonly spool: string;
   readonly format: Format;
   readonly owner: Owner;
-  readonly logins: readonly Login[];
+  readonly domains: readonly OwnedDomain[];
   /** False: limits and process reuse as they come. True: as its documentation advises for many short sessions. */
   readonly tuned: boolean;
 }
@@ -46,12 +45,14 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   chmodSync(options.dir, 0o755);
   for (const name of ['index', 'home']) {
     mkdirSync(join(options.dir, name), { recursive: true });
-    chownSync(join(options.dir, name), options.owner.uid, options.owner.gid);
+    // With several owners each makes folders of its own in them.
+    chmodSync(join(options.dir, name), 0o1777);
   }
   const config = join(options.dir, 'dovecot.conf');
-  writeFileSync(join(options.dir, 'passwd'), options.logins.map(({ user, password }) => `${user}:{PLAIN}${password}\n`).join(''), {
-    mode: 0o644,
-  });
+  const lines = options.domains.flatMap(({ logins, owner: { uid, gid } }) =>
+    logins.map(({ user, password }) => `${user}:{PLAIN}${password}:${uid}:${gid}::${options.dir}/home/${user}\n`),
+  );
+  writeFileSync(join(options.dir, 'passwd'), lines.join(''), { mode: 0o644 });
   writeFileSync(config, configuration(options, pop3Port, lmtpPort));
   const child = spawn(program, ['-F', '-c', config], { stdio: ['ignore', 'ignore', 'inherit'] });
   await answering(child, pop3Port, join(options.dir, 'log'));
@@ -68,7 +69,8 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   };
 }
 
-function configuration({ dir, spool, format, owner, tuned }: DovecotOptions, pop3Port: number, lmtpPort: number): string {
+function configuration({ dir, spool, format, owner, domains, tuned }: DovecotOptions, pop3Port: number, lmtpPort: number): string {
+  const hasManyOwners = domains.length > 1;
   const location =
     format === 'mbox'
       ? `mbox:${dir}/home/%u/mail:INBOX=${spool}/%d/%n:INDEX=${dir}/index/%u`
@@ -91,8 +93,7 @@ passdb {
   args = ${dir}/passwd
 }
 userdb {
-  driver = static
-  args = uid=${owner.uid} gid=${owner.gid} home=${dir}/home/%u
+${hasManyOwners ? `  driver = passwd-file\n  args = ${dir}/passwd` : `  driver = static\n  args = uid=${owner.uid} gid=${owner.gid} home=${dir}/home/%u`}
 }
 protocol pop3 {
   mail_max_userip_connections = 100000
@@ -112,7 +113,7 @@ service pop3-login {
 ${tuned ? '  service_count = 0\n  process_min_avail = 2\n  client_limit = 4000\n  process_limit = 4\n' : ''}}
 service pop3 {
   process_limit = 4000
-${tuned ? '  service_count = 0\n  process_min_avail = 32\n' : ''}}
+${tuned ? `  service_count = ${hasManyOwners ? 1 : 0}\n  process_min_avail = 32\n` : ''}}
 service lmtp {
   inet_listener lmtp {
     address = 127.0.0.1

@@ -24,6 +24,39 @@ export async function deliverAll(load: LmtpLoad): Promise<void> {
   );
 }
 
+/** MAIL and RCPT, and no message: is there such a recipient? Resolves with the ms that RCPT took. @throws at the first reply that is no success */
+export function askForRecipient(target: Target, recipient: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ ...target, noDelay: true });
+    const commands = ['LHLO bench.example.org', 'MAIL FROM:<sender@example.org>', `RCPT TO:<${recipient}>`, 'QUIT'];
+    let sent = 0;
+    let sentAt = 0;
+    let ms = Number.NaN;
+    let rest = '';
+    socket.setEncoding('latin1');
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error('the server closed the connection')));
+    socket.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\r\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line[3] === '-') continue;
+        if (!line.startsWith('2')) reject(new Error(`LMTP: ${line}`));
+        if (sent === 3) ms = performance.now() - sentAt;
+        const next = commands[sent];
+        if (next === undefined) {
+          resolve(ms);
+          socket.destroy();
+          return;
+        }
+        sentAt = performance.now();
+        socket.write(`${next}\r\n`);
+        sent++;
+      }
+    });
+  });
+}
+
 function runConnection(
   target: Target,
   take: () => number,

@@ -12,7 +12,7 @@ export async function benchMailChecks(format: Format): Promise<Table> {
   const measured: { name: string; perSecond: number; cpuMs: number }[] = [];
   for (const peer of peers({ asInstalled: true })) {
     const count = peer.name === 'dovecot as installed' ? 400 : 4000;
-    const stage = { format, mailboxes: 200, messages: 10, size: 3000, logins };
+    const stage = { format, messages: 10, size: 3000, logins };
     await withPeer(peer, stage, async ({ peer: { pid, pop3Port } }) => {
       const load = { target: { host: '127.0.0.1', port: pop3Port }, logins, connections: 32 };
       await mailChecks({ ...load, count: 400 });

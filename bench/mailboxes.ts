@@ -1,5 +1,5 @@
 /** Mailboxes to measure with, of ordinary mail: 76-column text, a dozen header fields. Both formats hold the same messages. */
-import { chownSync, closeSync, fchownSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, fchownSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Login } from './pop3Load.ts';
@@ -13,27 +13,60 @@ export interface Owner {
 export const domain = 'bench.example';
 export const password = 'secret';
 
+/** A domain with all that belongs to one Unix user. */
+export interface OwnedDomain {
+  readonly name: string;
+  readonly owner: Owner;
+  readonly logins: readonly Login[];
+}
+
 /** `user0@bench.example` … */
 export function benchLogins(count: number): Login[] {
   return Array.from({ length: count }, (_, n) => ({ user: `user${n}@${domain}`, password }));
 }
 
-/** Mailboxes `<spool>/<domain>/user<n>` for n = 0 … mailboxes - 1, each with so many messages. */
+/** Nobody of the host: a number is all that an owner needs. */
+const firstUid = 20_000;
+
+/** As many users, dealt out to domains of Unix users of their own: `user0@d0.bench.example`, `user1@d1.bench.example` … */
+export function ownedDomains(owners: number, users: number): OwnedDomain[] {
+  return Array.from({ length: owners }, (_, k) => {
+    const name = `d${k}.${domain}`;
+    const numbers = Array.from({ length: users }, (_, n) => n).filter((n) => n % owners === k);
+    const logins = numbers.map((n) => ({ user: `user${n}@${name}`, password }));
+    return { name, owner: { uid: firstUid + k, gid: firstUid + k }, logins };
+  });
+}
+
+/** The logins of all domains, those of one domain far apart. */
+export function loginsInTurn(domains: readonly OwnedDomain[]): Login[] {
+  const most = Math.max(...domains.map(({ logins }) => logins.length));
+  return Array.from({ length: most }, (_, n) => domains.flatMap(({ logins }) => logins[n] ?? [])).flat();
+}
+
+/** Mailboxes `<spool>/<domain>/<user>`, each with so many messages. */
 export function makeMailboxes(options: {
   spool: string;
   format: Format;
-  owner: Owner;
-  mailboxes: number;
+  domains: readonly OwnedDomain[];
   messages: number;
   size: number;
 }): void {
-  const { spool, format, owner, mailboxes, messages, size } = options;
-  for (const dir of [spool, join(spool, domain)]) makeDir(dir, owner);
-  for (let n = 0; n < mailboxes; n++) {
-    const path = join(spool, domain, `user${n}`);
-    if (format === 'mbox') makeMbox(path, owner, messages, size);
-    else makeMaildir(path, owner, messages, size);
+  const { spool, format, domains, messages, size } = options;
+  mkdirSync(spool, { recursive: true });
+  chmodSync(spool, 0o755);
+  for (const { name, owner, logins } of domains) {
+    makeDir(join(spool, name), owner);
+    for (const { user } of logins) {
+      const path = join(spool, name, localPart(user));
+      if (format === 'mbox') makeMbox(path, owner, messages, size);
+      else makeMaildir(path, owner, messages, size);
+    }
   }
+}
+
+export function localPart(user: string): string {
+  return user.slice(0, user.indexOf('@'));
 }
 
 export function makeMbox(path: string, owner: Owner, messages: number, size: number): void {

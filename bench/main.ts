@@ -4,10 +4,13 @@ import { benchBigMailbox } from './bigMailbox.ts';
 import { benchConnections } from './connections.ts';
 import { benchDeliveries } from './deliveries.ts';
 import { dovecotAvailable } from './dovecot.ts';
+import { benchFloods } from './floods.ts';
 import { benchMailChecks } from './mailChecks.ts';
 import { measureOctetLoops } from './octetLoops.ts';
+import { benchOwnersChecks, benchOwnersDeliveries, benchOwnersRetrieval } from './owners.ts';
 import { benchRetrieval } from './retrieval.ts';
 import { formatTable, type Table } from './table.ts';
+import { benchWorkers } from './workers.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
   octets: measureOctetLoops,
@@ -19,6 +22,11 @@ const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
   connections: benchConnections,
   'lmtp-maildir': () => benchDeliveries('maildir', 20),
   'lmtp-mbox': () => benchDeliveries('mbox', 20),
+  'owners-checks': benchOwnersChecks,
+  'owners-retr': benchOwnersRetrieval,
+  'owners-lmtp': benchOwnersDeliveries,
+  workers: benchWorkers,
+  floods: benchFloods,
 };
 
 const wanted = process.argv.slice(2);

@@ -19,6 +19,8 @@ export interface Played {
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** What a proxy sends before the client's octets. */
+  readonly preamble?: string;
 }
 
 const LF = 0x0a;
@@ -41,6 +43,7 @@ export function play(target: Target, steps: Iterable<Step>): Promise<Played> {
     let step = script.next();
 
     const socket = net.connect({ ...target, noDelay: true, onread: { buffer: shared, callback: received } });
+    if (target.preamble !== undefined) socket.write(target.preamble, 'latin1');
     socket.on('error', reject);
     socket.on('close', () => reject(new Error('the server closed the connection')));
 

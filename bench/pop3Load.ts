@@ -22,9 +22,13 @@ function login({ user, password }: Login): Step[] {
 export function mailChecks(options: LoadOptions & { count: number }): Promise<number> {
   const check = [command('STAT'), command('UIDL', 'body'), command('LIST', 'body'), command('QUIT')];
   const scripts = options.logins.map((account) => [...login(account), ...check]);
-  return inTurns(options.connections, options.count, async (n) => {
-    const { octets, socket } = await play(options.target, scripts[n % scripts.length] ?? []);
+  // A mailbox whose session is held up is passed over: it has one at a time.
+  const free = scripts.slice();
+  return inTurns(Math.min(options.connections, free.length), options.count, async () => {
+    const script = free.shift() ?? [];
+    const { octets, socket } = await play(options.target, script);
     socket.destroy();
+    free.push(script);
     return octets;
   });
 }

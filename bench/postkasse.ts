@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { chownSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { domain, type Owner } from './mailboxes.ts';
-import type { Login } from './pop3Load.ts';
+import { localPart, type OwnedDomain, type Owner } from './mailboxes.ts';
 
-const program = join(import.meta.dirname, '..', 'bin', 'postkasse');
+const checkout = join(import.meta.dirname, '..');
+/** A worker is to be there when its server's turn comes round again. */
+const idleS = 600;
 
 export interface PeerOptions {
   /** A folder of its own, which `owner` may enter. */
@@ -15,8 +16,9 @@ export interface PeerOptions {
   /** Mailboxes are `<spool>/<domain>/<user>`. */
   readonly spool: string;
   readonly format: 'mbox' | 'maildir';
+  /** Who has the mail of those whose domain has no owner of its own. */
   readonly owner: Owner;
-  readonly logins: readonly Login[];
+  readonly domains: readonly OwnedDomain[];
 }
 
 export interface RunningPeer {
@@ -26,21 +28,38 @@ export interface RunningPeer {
   stop(): Promise<void>;
 }
 
+export interface Variant {
+  /** Folder with the program; left out: this one. An earlier release beside ours shows what has changed. */
+  readonly checkout?: string | undefined;
+  /** Further lines of its settings. */
+  readonly settings?: string;
+}
+
 /** Resolves at "ready". */
-export async function startPostkasse({ dir, spool, format, owner, logins }: PeerOptions, fronts?: number): Promise<RunningPeer> {
+export async function startPostkasse(options: PeerOptions, variant: Variant = {}): Promise<RunningPeer> {
+  const { dir, spool, format, owner, domains } = options;
+  const program = join(variant.checkout ?? checkout, 'bin', 'postkasse');
   const [pop3Port, lmtpPort] = [await freePort(), await freePort()];
-  for (const name of ['', 'state', 'run', 'virtual', `virtual/${domain}`]) {
+  const hasManyOwners = domains.some((domain) => domain.owner.uid !== owner.uid);
+  const own = (path: string, { uid, gid }: Owner) => chownSync(path, uid, gid);
+  for (const name of ['', 'state', 'run', 'virtual']) {
     mkdirSync(join(dir, name), { recursive: true, mode: 0o755 });
-    chownSync(join(dir, name), owner.uid, owner.gid);
+    // With many owners it is root who says which domains there are.
+    if (!hasManyOwners) own(join(dir, name), owner);
   }
-  const passwd = join(dir, 'virtual', domain, 'passwd');
-  writeFileSync(passwd, logins.map(({ user, password }) => `${user.split('@')[0]}:{PLAIN}${password}\n`).join(''), { mode: 0o600 });
-  chownSync(passwd, owner.uid, owner.gid);
+  for (const domain of domains) {
+    const folder = join(dir, 'virtual', domain.name);
+    const passwd = join(folder, 'passwd');
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(passwd, domain.logins.map(({ user, password }) => `${localPart(user)}:{PLAIN}${password}\n`).join(''), { mode: 0o600 });
+    own(folder, domain.owner);
+    own(passwd, domain.owner);
+  }
   const settings = join(dir, 'postkasse.toml');
   const rootOnly = process.getuid?.() === 0 ? `user = "${owner.uid}"\ngroup = "${owner.gid}"\n` : '';
   writeFileSync(
     settings,
-    `state_dir = "state"\nrun_dir = "run"\n${rootOnly}${fronts === undefined ? '' : `fronts = ${fronts}\n`}
+    `state_dir = "state"\nrun_dir = "run"\n${rootOnly}
 [directory]
 root = "virtual"
 [mailboxes]
@@ -52,7 +71,7 @@ address = "127.0.0.1:${pop3Port}"
 [[listen]]
 protocol = "lmtp"
 address = "127.0.0.1:${lmtpPort}"
-`,
+${hasManyOwners ? `[owners]\nidle_s = ${idleS}\n` : ''}${variant.settings ?? ''}`,
   );
   const log = join(dir, 'log');
   const child = spawn(program, ['serve', '--config', settings], { stdio: ['ignore', 'pipe', openSync(log, 'a')] });

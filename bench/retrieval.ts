@@ -12,7 +12,7 @@ export async function benchRetrieval(format: Format): Promise<Table> {
   const logins = benchLogins(1);
   const measured: { name: string; megabytes: number; cpu: number }[] = [];
   for (const peer of peers()) {
-    await withPeer(peer, { format, mailboxes: 1, messages, size: 50_000, logins }, async ({ peer: { pid, pop3Port } }) => {
+    await withPeer(peer, { format, messages, size: 50_000, logins }, async ({ peer: { pid, pop3Port } }) => {
       const load = { target: { host: '127.0.0.1', port: pop3Port }, logins, connections: 1, messages };
       await retrieveAll(load);
       const results = [];
