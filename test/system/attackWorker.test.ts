@@ -3,7 +3,7 @@
  * clients and the mail of other domains are out of its reach.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { answer, f64, frame, MESSAGE, request, text, u8, u32 } from './support/attackFrames.ts';
 import { AttackHouse, lineOf, mbox } from './support/attackHouse.ts';
@@ -76,10 +76,10 @@ async function open(t: TestContext) {
       word,
       Object.fromEntries(Object.entries(byType).map(([type, octets]) => [type, hex(octets)])),
     ]);
-    writeFileSync(
-      house.path('attack', 'answers.json'),
-      JSON.stringify({ hello: { '': hello.toString('hex') }, ...Object.fromEntries(inHex) }),
-    );
+    // Whole at any moment: the worker reads it whenever a front says something, and half a file would end it.
+    const path = house.path('attack', 'answers.json');
+    writeFileSync(`${path}.new`, JSON.stringify({ hello: { '': hello.toString('hex') }, ...Object.fromEntries(inHex) }));
+    renameSync(`${path}.new`, path);
   };
   return { house, answers };
 }
