@@ -7,7 +7,7 @@ const columns: readonly (readonly string[])[] = [
   ['texts'],
   ['model'],
   ['message', 'sasl', 'os'],
-  ['pop3', 'lmtp', 'directory', 'maildrops'],
+  ['pop3', 'lmtp', 'directory', 'maildrops', 'submission'],
   ['delivery', 'mdn', 'admission', 'owners', 'admin'],
   ['net', 'postfix', 'api', 'web', 'config', 'observe'],
   ['version.ts'],

@@ -9,10 +9,12 @@ import { loadToml } from './directory/passwd/toml.ts';
 import type { ResolveRules } from './directory/resolve.ts';
 import { loadArgon2 } from './directory/schemes/argon2.ts';
 import { createFileStore, type FileStore, locateMailbox } from './maildrops/index.ts';
+import { createOnceMemory } from './maildrops/onceMemory.ts';
 import type { Directory } from './model/directory.ts';
 import type { Log } from './model/log.ts';
 import type { Mailbox } from './model/mailbox.ts';
 import type { Location } from './model/maildrop.ts';
+import type { OnceMemory } from './model/onceMemory.ts';
 import { createReverseNames } from './net/reverseNames.ts';
 import type { Identity } from './os/becomeUser.ts';
 import { disk } from './os/disk.ts';
@@ -20,6 +22,7 @@ import { native } from './os/native.ts';
 import { mayEnter } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
 import { loadSaslprep } from './sasl/saslprep.ts';
+import { loadSmtp } from './submission/index.ts';
 
 export interface DirectoryParts {
   /** Of all processes that answer the same clients. Default: the one in state_dir. */
@@ -66,6 +69,11 @@ export function createStore(settings: Settings, log: Log, lockGid?: number): Fil
   return createFileStore({ ...mailboxes, stateDir, runDir, lockGid, disk, log, now: Date.now });
 }
 
+/** What was done once for a mailbox, remembered beside the rest of its owner's state. */
+export function createOnce({ stateDir }: Settings): OnceMemory {
+  return createOnceMemory({ folder: join(stateDir, 'once'), disk, now: Date.now });
+}
+
 /** How a login name and the way its client came in lead to a domain. */
 export function resolveRules(settings: Settings): ResolveRules {
   const { directory, login, addresses } = settings;
@@ -82,10 +90,11 @@ export function locate(settings: Settings, mailbox: Mailbox): Location {
   return locateMailbox({ disk, places: settings.mailboxes, processUid: process.getuid?.() ?? 0 }, mailbox);
 }
 
-/** What is otherwise loaded when it is first needed, while we may still read it: our own folder can be closed to whom we become. */
-export async function loadModules(user: Identity): Promise<void> {
+/** What is otherwise loaded when it is first needed, while we may still read it: our own folder can be closed to whom we become. `sends`: by SMTP too. */
+export async function loadModules(user: Identity, { sends = false } = {}): Promise<void> {
   native();
   if (mayEnter(import.meta.dirname, user)) return;
+  if (sends) await loadSmtp();
   loadSaslprep();
   loadToml();
   await loadArgon2();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { createDirectory, createStore, loadModules, resolveRules } from './backends.ts';
+import { createDirectory, createOnce, createStore, loadModules, resolveRules } from './backends.ts';
 import { deliver, Spool } from './delivery/index.ts';
 import { admissionOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
@@ -25,6 +25,7 @@ import { requireWritable } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
 import { createRemote } from './owners/remote.ts';
 import type { Pop3Host } from './pop3/host.ts';
+import { createSubmission } from './submission/index.ts';
 import { createSpeaker } from './texts/speaker.ts';
 import { implementation } from './version.ts';
 
@@ -41,7 +42,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   const mailProtocols = takesMail(options) ? await loadMailProtocols() : undefined;
   const { serveMetrics } = options.metrics === undefined ? {} : await import('./observe/metricsServer.ts');
   if (options.become !== undefined) {
-    await loadModules(options.become);
+    await loadModules(options.become, { sends: settings.submission.via !== 'sendmail' });
     // Afterwards the cache, too, may be closed to us.
     flushCompileCache();
     becomeUser(options.become);
@@ -49,7 +50,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   requireWritable('state_dir', settings.stateDir);
   requireWritable('run_dir', settings.runDir);
 
-  const { directory, store, lastLogins } = backendsOf(options, log, now);
+  const { directory, store, once, lastLogins } = backendsOf(options, log, now);
   const { admission, keeping } = admissionOf(options, log);
   const speaker = createSpeaker(options.phrasebook);
   const host: Pop3Host = {
@@ -68,8 +69,15 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     lastLogins,
     counts: noSessionCounts(),
   };
+  const submission = createSubmission({
+    ...settings.submission,
+    hostname: settings.hostname,
+    disk,
+    folder: settings.stateDir,
+    name: () => randomBytes(12).toString('hex'),
+  });
   const spool = { disk, folder: settings.stateDir, name: () => `spool-${randomBytes(12).toString('hex')}` };
-  const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool });
+  const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool, once, submission });
 
   const lag = startLagMeter(() => performance.now());
   const state = (): FrontReport =>
@@ -166,5 +174,5 @@ function backendsOf({ settings, whereabouts }: HouseOptions, log: Log, now: () =
     return { ...remote, lastLogins: { tooSoon: () => false, note() {} } };
   }
   const lastLogins = createLastLogins({ folder: join(settings.stateDir, 'logins'), now, log });
-  return { directory: createDirectory(settings, log), store: createStore(settings, log), lastLogins };
+  return { directory: createDirectory(settings, log), store: createStore(settings, log), once: createOnce(settings), lastLogins };
 }

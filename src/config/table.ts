@@ -149,6 +149,15 @@ export function settingsTable(folder: string) {
         'Seconds a silent LMTP or SMTP client is waited for. RFC 5321 says at least five minutes.',
       ),
     },
+    submission: {
+      via: row(
+        oneOf('auto', 'sendmail', 'smtp'),
+        'auto',
+        'How mail that goes on, and mail of our own making, gets to the mail server. auto: by `sendmail`, or by `smtp` where there is no such program or it could not get the rights it needs (NoNewPrivileges=yes of systemd).',
+      ),
+      sendmail: row(path(folder), '/usr/sbin/sendmail', 'The program, called as everybody calls it: -i -f sender -- recipients.'),
+      smtp: row(tcpAddress, '127.0.0.1:25', 'Address and port where the mail server takes mail from this host without a login.'),
+    },
     limits: {
       connections: row(integer(1, 1_000_000), 10_000, 'Connections at a time per process and protocol; POP3 and POP3S count together.'),
       connections_per_source: row(

@@ -6,6 +6,8 @@ import type { ListenSettings } from '../config/index.ts';
 import { createResolver } from '../delivery/index.ts';
 import type { SpoolOptions } from '../delivery/spool.ts';
 import { Networks } from '../model/networks.ts';
+import type { OnceMemory } from '../model/onceMemory.ts';
+import type { Submission } from '../model/submission.ts';
 import type { Certificates } from '../net/certificates.ts';
 import { LineServer } from '../net/lineServer.ts';
 import type { MailListener, MailListenerOptions } from '../net/mailListener.ts';
@@ -25,6 +27,8 @@ export interface DoorParts {
   readonly mailProtocols: Awaited<ReturnType<typeof loadMailProtocols>> | undefined;
   /** Where a message is while it comes in. */
   readonly spool: SpoolOptions;
+  readonly once: OnceMemory;
+  readonly submission: Submission;
 }
 
 export interface Doors {

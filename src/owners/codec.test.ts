@@ -128,6 +128,23 @@ test('a maildrop of 50,000 messages marked as a whole crosses in 14 octets, and 
   assert.deepEqual(seen, odd);
 });
 
+test('what is asked about once, and a time that is none', () => {
+  const of = { address: address('ada@kvt.dk'), system: false };
+  const topic = fc.constantFrom('vacation', 'receipt', 'quota-warning');
+  const lastsS = fc.double({ min: 0, noNaN: true });
+  fc.assert(
+    fc.property(topic, text, lastsS, (topic, key, lastsS) => {
+      const request = { of, topic, key, lastsS };
+      assert.deepEqual(requests.readFirst(payloadOf(requests.writeFirst(request))), request);
+    }),
+  );
+  for (const wrong of [-1, Number.NaN, Number.NEGATIVE_INFINITY]) {
+    assert.throws(() => requests.readFirst(payloadOf(requests.writeFirst({ of, topic: 'receipt', key: '', lastsS: wrong }))), Malformed);
+  }
+  const long = { of, topic: 'receipt', key: 'x'.repeat(requests.MOST_KEY + 1), lastsS: 1 } as const;
+  assert.throws(() => requests.readFirst(payloadOf(requests.writeFirst(long))), Malformed);
+});
+
 test('marks beyond the maildrop, or going back, are malformed', () => {
   const marks = (...runs: number[]) => written((to) => runs.reduce((all, number) => all.u32(number), to.u8(0)));
   for (const runs of [[10, 1], [9, 2], [0, 11], [5, 1, 5, 1], [5, 2, 6, 1], [0, 2 ** 32 - 1], [2 ** 32 - 1, 1], [3]]) {
@@ -206,6 +223,7 @@ test('whatever is read is a value or malformed', () => {
     requests.readScramParameters,
     requests.readRetrieve,
     requests.readDeliver,
+    requests.readFirst,
     (from) => requests.readMarks(from, 1000, () => {}),
     readWanted,
     readFault,
@@ -216,6 +234,7 @@ test('whatever is read is a value or malformed', () => {
     replies.readScramReply,
     replies.readExplained,
     replies.readLocated,
+    replies.readFirstReply,
   ];
   // Small numbers lead further in than others.
   const payload = fc.array(

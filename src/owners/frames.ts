@@ -32,6 +32,8 @@ export const ask = {
   scramParameters: 28,
   explain: 29,
   locate: 30,
+  /** Whether something is done for the first time; it is remembered. */
+  first: 40,
 } as const;
 
 /** From worker to front. */
@@ -48,6 +50,7 @@ export const tell = {
   scramParameters: 73,
   explained: 74,
   located: 75,
+  first: 80,
 } as const;
 
 /** What `hello` says: a front and a worker of different versions don't talk. */

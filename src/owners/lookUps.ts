@@ -1,15 +1,15 @@
-/** Questions that take no proof: who exists, what a domain does, where mail rests. */
+/** Questions that take no proof: who exists, what a domain does, where mail rests, and what was done for it. */
 import { passwordOnly } from '../directory/schemes/scheme.ts';
 import { readDomain, readWanted } from './accounts.ts';
 import type { Payload } from './codec.ts';
 import { ask } from './frames.ts';
-import { writeAccountReply, writeDomainReply, writeExplained, writeLocated, writeScramReply } from './replies.ts';
-import { readClaim, readScramParameters } from './requests.ts';
+import { writeAccountReply, writeDomainReply, writeExplained, writeFirstReply, writeLocated, writeScramReply } from './replies.ts';
+import { readClaim, readFirst, readScramParameters } from './requests.ts';
 import { accountOf, mailboxOf, type Service } from './service.ts';
 
 /** The work of answering with one frame; `undefined`: no such question. @throws Malformed */
 export function lookUp(service: Service, type: number, from: Payload): (() => Promise<Buffer>) | undefined {
-  const { directory, store } = service;
+  const { directory, once, store } = service;
   switch (type) {
     case ask.account: {
       const wanted = readWanted(from);
@@ -38,6 +38,10 @@ export function lookUp(service: Service, type: number, from: Payload): (() => Pr
       const wanted = readWanted(from);
       from.end();
       return async () => writeLocated(await store.locate(await mailboxOf(service, wanted)));
+    }
+    case ask.first: {
+      const { of, topic, key, lastsS } = readFirst(from);
+      return async () => writeFirstReply(await once.first(await mailboxOf(service, of), topic, key, lastsS));
     }
     default:
       return undefined;

@@ -323,6 +323,7 @@ test('workers that never take a connection: asked so many times, and then it is 
   assert.equal(connections, 4);
   await assert.rejects(front.store.deliver(ada, [text('x')], envelope), cannotWrite);
   await assert.rejects(front.store.locate(ada), cannotRead);
+  await assert.rejects(front.once.first(ada, 'receipt', 'x', 1), cannotWrite);
 });
 
 test('a worker that dies with a login in its hands: the login is made again', async (t) => {
@@ -352,6 +353,35 @@ test('a worker that dies with a delivery in its hands: it is not made again, the
   })();
   for (const message of [[text('x')], endless]) await assert.rejects(front.store.deliver(ada, message, envelope), cannotWrite);
   assert.equal(connections, 2);
+});
+
+test('a worker that dies with what is to be done once in its hands: whether it was remembered, nobody knows', async (t) => {
+  let connections = 0;
+  const dying = await playedWorker(t, async (wire) => {
+    connections += 1;
+    wire.send(helloFrame);
+    await wire.next();
+    wire.socket.destroy();
+  });
+  const front = frontFor(t, [dying]);
+  await assert.rejects(front.once.first(ada, 'receipt', 'x', 3600), cannotWrite);
+  assert.equal(connections, 1, 'it is not asked again');
+  await assert.rejects(front.once.first(ada, 'receipt', 'x'.repeat(5000), 3600), cannotWrite);
+  assert.equal(connections, 1, 'nor is what no worker reads');
+});
+
+test('a worker that lies about what was done once is cut off', async (t) => {
+  for (const lie of [
+    anyFrame(tell.first, Uint8Array.of()),
+    anyFrame(tell.first, Uint8Array.of(2)),
+    anyFrame(tell.first, Uint8Array.of(1, 1)),
+    doneFrame,
+    writeAccountReply(undefined),
+  ]) {
+    const front = frontFor(t, [await playedWorker(t, answering(lie))]);
+    await assert.rejects(front.once.first(ada, 'receipt', 'x', 3600), cannotWrite);
+    assert.equal(front.events[0]?.event, 'owners.malformed');
+  }
 });
 
 test('a message that breaks off on this side is delivered to nobody, and says why', async (t) => {
@@ -594,6 +624,7 @@ test('whatever a worker sends, a front ends with an answer or a fault', async (t
         },
         () => front.directory.account(address('ada@kvt.dk')),
         () => front.store.deliver(ada, [text('x')], envelope),
+        () => front.once.first(ada, 'receipt', 'x', 1),
       ];
       for (const act of acts) {
         await act().catch((thrown: unknown) => {

@@ -4,8 +4,11 @@ import type { ResolveRules } from '../directory/resolve.ts';
 import type { Directory } from '../model/directory.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import type { OnceMemory } from '../model/onceMemory.ts';
 import { Lines } from './lines.ts';
+import { createMailboxLines } from './mailboxLines.ts';
 import { createRemoteDirectory } from './remoteDirectory.ts';
+import { createRemoteOnceMemory } from './remoteOnceMemory.ts';
 import { createRemoteStore } from './remoteStore.ts';
 import { createSessions } from './sessions.ts';
 import type { Whereabouts } from './whereabouts.ts';
@@ -45,12 +48,14 @@ export interface RemoteStore extends MaildropStore {
 
 const TIMEOUT_MS = 5 * 60_000;
 
-export function createRemote(options: RemoteOptions): { directory: Directory; store: RemoteStore } {
+export function createRemote(options: RemoteOptions): { directory: Directory; store: RemoteStore; once: OnceMemory } {
   const { whereabouts, log, timeoutMs = TIMEOUT_MS } = options;
   const lines = new Lines({ whereabouts, log, timeoutMs });
   const sessions = createSessions(lines);
+  const mailboxes = createMailboxLines(options, lines);
   return {
     directory: createRemoteDirectory(options, lines, sessions),
-    store: createRemoteStore(options, lines, sessions),
+    store: createRemoteStore(mailboxes, lines, sessions),
+    once: createRemoteOnceMemory(mailboxes),
   };
 }

@@ -3,7 +3,7 @@ import type { Account, Admission, HostedDomain, ProofKind, Step, UnknownUsers } 
 import type { Fault } from '../model/fault.ts';
 import type { Location } from '../model/maildrop.ts';
 import { readAccount, readAddress, readDomain, writeAccount, writeAddress } from './accounts.ts';
-import { type FrameWriter, frames, type Payload } from './codec.ts';
+import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
 import { readFault, writeFault } from './faults.ts';
 import { Malformed, tell } from './frames.ts';
 
@@ -186,6 +186,16 @@ export function readLocated(from: Payload): Location {
   for (let left = from.u32(); left > 0; left -= 1) tried.push({ place: from.text(), found: from.text() });
   from.end();
   return { path, format, exists, tried };
+}
+
+export function writeFirstReply(first: boolean): Buffer {
+  return plainFrame(tell.first, first ? 1 : 0);
+}
+
+export function readFirstReply(from: Payload): boolean {
+  const first = from.flag();
+  from.end();
+  return first;
 }
 
 const nothing = Buffer.alloc(0);

@@ -2,6 +2,7 @@
 import type { DomainName } from '../model/address.ts';
 import type { Arrival, Claim, Proof, ScramHash, Service } from '../model/directory.ts';
 import type { Envelope } from '../model/envelope.ts';
+import type { OnceTopic } from '../model/onceMemory.ts';
 import { readWanted, services, type Wanted, writeWanted } from './accounts.ts';
 import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
 import { ask, Malformed } from './frames.ts';
@@ -145,6 +146,35 @@ export function readDeliver(from: Payload): DeliverRequest {
   from.end();
   if (Number.isNaN(receivedAt.getTime())) throw new Malformed('no time');
   return { to, envelope: { sender, recipient, originalRecipient, receivedAt } };
+}
+
+/** Whether something is done for the first time for a mailbox. */
+export interface FirstRequest {
+  readonly of: Wanted;
+  readonly topic: OnceTopic;
+  readonly key: string;
+  readonly lastsS: number;
+}
+
+const topics: readonly OnceTopic[] = ['vacation', 'receipt', 'quota-warning'];
+/** Octets of a key. */
+export const MOST_KEY = 4096;
+
+export function writeFirst({ of, topic, key, lastsS }: FirstRequest): Buffer {
+  return frames((to) => {
+    writeWanted(to.begin(ask.first), of);
+    to.u8(topics.indexOf(topic)).text(key).f64(lastsS).finish();
+  });
+}
+
+export function readFirst(from: Payload): FirstRequest {
+  const of = readWanted(from);
+  const topic = from.oneOf(topics);
+  const key = from.text(MOST_KEY);
+  const lastsS = from.f64();
+  from.end();
+  if (!(lastsS >= 0)) throw new Malformed('no time');
+  return { of, topic, key, lastsS };
 }
 
 export type MarkedFor = 'deleted' | 'retrieved';

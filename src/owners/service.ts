@@ -4,6 +4,7 @@ import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import type { OnceMemory } from '../model/onceMemory.ts';
 import type { Wanted } from './accounts.ts';
 
 export interface LastLogins {
@@ -15,6 +16,7 @@ export interface LastLogins {
 export interface Service {
   readonly directory: Directory;
   readonly store: MaildropStore;
+  readonly once: OnceMemory;
   readonly lastLogins: LastLogins;
   readonly loginDelayS: number;
   readonly log: Log;

@@ -14,8 +14,8 @@ import { anyFrame, claimOf, doneFrame, loginFrame, messageFrame, password, type 
 import { readFault } from './faults.ts';
 import { Unwritable } from './frameStream.ts';
 import { ask, MESSAGE, tell } from './frames.ts';
-import { readAccountReply, readAdmitted } from './replies.ts';
-import { writeAccountRequest, writeAuthenticate, writeDeliver, writeOpen, writeRetrieve } from './requests.ts';
+import { readAccountReply, readAdmitted, readFirstReply } from './replies.ts';
+import { writeAccountRequest, writeAuthenticate, writeDeliver, writeFirst, writeOpen, writeRetrieve } from './requests.ts';
 
 const ada = mailboxNamed('ada@kvt.dk');
 const bob = mailboxNamed('bob@kvt.dk');
@@ -209,6 +209,28 @@ test('a user of the host is not an account of a domain, nor the other way round'
   assert.equal(readAccountReply(await wire.expect(tell.account)), undefined);
 });
 
+test('what was done once is remembered for accounts of its own, and for nobody else', async (t) => {
+  const { front } = await workerFor(t, await withMail());
+  const wire = await front();
+  const ask = (name: string, system = false) => {
+    const address = parseAddress(name);
+    assert.ok(address);
+    wire.send(writeFirst({ of: { address, system }, topic: 'vacation', key: 'bob@example.org', lastsS: 3600 }));
+  };
+  for (const expected of [true, false]) {
+    ask('ada@kvt.dk');
+    assert.equal(readFirstReply(await wire.expect(tell.first)), expected);
+  }
+  for (const [name, system] of [
+    ['nobody@kvt.dk', false],
+    ['ada@other.example', false],
+    ['ada@kvt.dk', true],
+  ] as const) {
+    ask(name, system);
+    assert.deepEqual(await faultFrom(wire), ['temporary', 'no such user here', undefined]);
+  }
+});
+
 test('a delivery that is refused, or whose front gives up, leaves nothing and the connection usable', async (t) => {
   const store = await withMail();
   const { front } = await workerFor(t, store);
@@ -309,7 +331,16 @@ test('only the fronts are let in', async (t) => {
 
 test('whatever a front sends, it gets nothing without a password, and the others are served', async (t) => {
   const { front, server } = await workerFor(t, await withMail());
-  const given = new Set<number>([tell.done, tell.fault, tell.account, tell.domain, tell.scramParameters, tell.explained, tell.located]);
+  const given = new Set<number>([
+    tell.done,
+    tell.fault,
+    tell.account,
+    tell.domain,
+    tell.scramParameters,
+    tell.explained,
+    tell.located,
+    tell.first,
+  ]);
   const type = fc.oneof(fc.constantFrom(...Object.values(ask), MESSAGE), fc.nat(255));
   const payload = fc.array(fc.oneof(fc.constantFrom(0, 0, 1, 2, 4), fc.nat(255)), { maxLength: 60 });
   const good = fc.constantFrom(

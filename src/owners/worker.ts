@@ -4,6 +4,7 @@ import type { Directory } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import type { OnceMemory } from '../model/onceMemory.ts';
 import { peerOf } from '../os/peer.ts';
 import type { LastLogins } from './service.ts';
 import { type Host, WorkerConnection } from './workerConnection.ts';
@@ -11,6 +12,7 @@ import { type Host, WorkerConnection } from './workerConnection.ts';
 export interface WorkerOptions {
   readonly directory: Directory;
   readonly store: MaildropStore;
+  readonly once: OnceMemory;
   readonly lastLogins: LastLogins;
   /** Seconds from one login to the next; 0: any time. RFC 2449 section 6.5. */
   readonly loginDelayS: number;
@@ -78,6 +80,7 @@ export function createWorkerServer(options: WorkerOptions): WorkerServer {
   const host: Host = {
     directory: options.directory,
     store: options.store,
+    once: options.once,
     lastLogins: options.lastLogins,
     loginDelayS: options.loginDelayS,
     log,

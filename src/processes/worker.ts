@@ -1,6 +1,6 @@
 /** An owner's worker: becomes the owner of mail for good, and then checks passwords and opens maildrops for the fronts. */
 import { flushCompileCache } from 'node:module';
-import { createDirectory, createStore, loadModules } from '../backends.ts';
+import { createDirectory, createOnce, createStore, loadModules } from '../backends.ts';
 import type { Settings } from '../config/index.ts';
 import { type HostUsers, ownUser } from '../directory/passwd/hostUsers.ts';
 import { createLastLogins } from '../maildrops/lastLogins.ts';
@@ -75,6 +75,7 @@ export function runWorker(): void {
     const server = createWorkerServer({
       directory: createDirectory(settings, log, { systemUsers, filesOf: isMailOwner ? 'mail-owner' : 'owner' }),
       store,
+      once: createOnce(settings),
       lastLogins: createLastLogins({ folder: `${settings.stateDir}/logins`, now, log }),
       loginDelayS: settings.pop3.loginDelayS,
       log,

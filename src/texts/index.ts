@@ -15,6 +15,7 @@ import { pop3 } from './pop3.ts';
 import { sasl } from './sasl.ts';
 import { service } from './service.ts';
 import { status } from './status.ts';
+import { submission } from './submission.ts';
 
 export type Language = 'da' | 'de';
 export type Translation = Readonly<Record<Language, string>>;
@@ -35,5 +36,6 @@ export const catalogue = {
   ...sasl,
   ...service,
   ...status,
+  ...submission,
 } as const;
 export type Text = keyof typeof catalogue;

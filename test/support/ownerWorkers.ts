@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createMemoryDirectory, type MemoryAccount } from '../../src/directory/memory/index.ts';
+import { createMemoryOnceMemory } from '../../src/maildrops/memory/onceMemory.ts';
 import type { Directory } from '../../src/model/directory.ts';
 import { silent } from '../../src/model/log.ts';
 import type { MaildropStore } from '../../src/model/maildrop.ts';
+import type { OnceMemory } from '../../src/model/onceMemory.ts';
 import { createRemote, type RemoteOptions, type RemoteStore } from '../../src/owners/remote.ts';
 import type { Whereabouts, Worker } from '../../src/owners/whereabouts.ts';
 import { createWorkerServer, type WorkerOptions, type WorkerServer } from '../../src/owners/worker.ts';
@@ -17,11 +19,14 @@ export interface OwnerWorker {
   readonly systemUsers?: readonly string[];
   readonly directory: Directory;
   readonly store: MaildropStore;
+  /** Default: a memory of its own. */
+  readonly once?: OnceMemory;
 }
 
 export interface OwnerHouse {
   readonly directory: Directory;
   readonly store: RemoteStore;
+  readonly once: OnceMemory;
   /** In the order of the owners. */
   readonly servers: readonly WorkerServer[];
   readonly whereabouts: Whereabouts;
@@ -35,7 +40,9 @@ export function ownerHouse(
   workerOptions: Partial<WorkerOptions> = {},
 ): OwnerHouse {
   const folder = mkdtempSync(join(tmpdir(), 'owners-'));
-  const servers = owners.map(({ directory, store }) => createWorkerServer({ ...usualWorker(directory, store), ...workerOptions }));
+  const servers = owners.map(({ directory, store, once }) =>
+    createWorkerServer({ ...usualWorker(directory, store), ...(once && { once }), ...workerOptions }),
+  );
   const workers = owners.map((_, index): Worker => ({ path: join(folder, `${index}.sock`), owner: `${601 + index}:100` }));
   const listening = servers.map((server, index) => server.listen({ path: workers[index]?.path ?? '' }));
   const find = async (is: (owner: OwnerWorker) => boolean | undefined): Promise<Worker | undefined> => {
@@ -62,6 +69,7 @@ export function usualWorker(directory: Directory, store: MaildropStore): WorkerO
   return {
     directory,
     store,
+    once: createMemoryOnceMemory(Date.now),
     lastLogins: { tooSoon: () => false, note() {} },
     loginDelayS: 0,
     log: silent,
