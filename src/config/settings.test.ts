@@ -64,7 +64,7 @@ test('the example is accepted as it stands', () => {
       },
       pop3: { idleTimeoutS: 600, expireDays: 'never', loginDelayS: 0 },
       delivery: { recipientDelimiter: '+', maxMessageOctets: 104857600, maxRecipients: 1000, idleTimeoutS: 300 },
-    submission: { via: 'auto', sendmail: '/usr/sbin/sendmail', smtp: { kind: 'tcp', host: '127.0.0.1', port: 25 } },
+      submission: { via: 'auto', sendmail: '/usr/sbin/sendmail', smtp: { kind: 'tcp', host: '127.0.0.1', port: 25 } },
       limits: { connections: 10000, connectionsPerSource: 100, connectionsPerAccount: 20, memoryMb: 1024 },
       throttle: { exemptNetworks: [] },
       log: { level: 'info', format: 'line', to: 'stderr' },
