@@ -21,6 +21,11 @@ export function peers({ asInstalled = false } = {}): Peer[] {
   return [postkasse, ...(dovecotAvailable() ? [dovecotTuned, ...(asInstalled ? [dovecotAsInstalled] : [])] : [])];
 }
 
+/** Another release of ours. @param checkout its folder */
+export function release(checkout: string): Peer {
+  return { name: checkout, start: (options) => startPostkasse(options, { checkout }) };
+}
+
 export interface Stage {
   readonly format: Format;
   readonly messages: number;

@@ -1,4 +1,8 @@
-/** `npm run bench [NAME …]`: prints a table for each benchmark. Figures of different runs don't compare; the ratios of one run do. */
+/**
+ * `npm run bench [NAME …]`: prints a table for each benchmark. Figures of different runs don't compare; the ratios of one run do, so an earlier
+ * release is measured in the same run: `npm run bench owners-checks -- --beside=FOLDER`, with its checkout, dependencies installed.
+ */
+import { resolve } from 'node:path';
 
 import { benchBigMailbox } from './bigMailbox.ts';
 import { benchConnections } from './connections.ts';
@@ -12,7 +16,7 @@ import { benchRetrieval } from './retrieval.ts';
 import { formatTable, type Table } from './table.ts';
 import { benchWorkers } from './workers.ts';
 
-const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
+const benchmarks: Readonly<Record<string, (beside?: string) => Promise<Table> | Table>> = {
   octets: measureOctetLoops,
   'checks-maildir': () => benchMailChecks('maildir'),
   'checks-mbox': () => benchMailChecks('mbox'),
@@ -29,7 +33,10 @@ const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
   floods: benchFloods,
 };
 
-const wanted = process.argv.slice(2);
+const option = '--beside=';
+const words = process.argv.slice(2);
+const wanted = words.filter((word) => !word.startsWith(option));
+const beside = words.find((word) => word.startsWith(option))?.slice(option.length);
 const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));
 if (unknown.length > 0) {
   process.stderr.write(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}\n`);
@@ -38,5 +45,5 @@ if (unknown.length > 0) {
 if (!dovecotAvailable()) process.stdout.write('Dovecot is not measured: it is not installed, or this is not root.\n\n');
 for (const [name, run] of Object.entries(benchmarks)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  process.stdout.write(`${formatTable(await run())}\n`);
+  process.stdout.write(`${formatTable(await run(beside && resolve(beside)))}\n`);
 }

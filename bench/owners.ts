@@ -1,12 +1,12 @@
 /** Domains that belong to different Unix users, beside one owner of all mail. Everything runs at the same time and is measured in turn. */
-import { median, type Peer, peers, ratios, type Setting, type Stage, withPeer } from './arena.ts';
+import { median, type Peer, peers, ratios, release, type Setting, type Stage, withPeer } from './arena.ts';
 import { deliverAll } from './lmtpLoad.ts';
 import { benchLogins, loginsInTurn, ownedDomains } from './mailboxes.ts';
 import { mailChecks, retrieveAll } from './pop3Load.ts';
 import { measure } from './processTree.ts';
 import type { Table } from './table.ts';
 
-const rounds = 5;
+const rounds = 7;
 const owners = 50;
 const mailboxes = 200;
 
@@ -27,9 +27,10 @@ interface Results {
   readonly cpu: number;
 }
 
-export async function benchOwnersChecks(): Promise<Table> {
+/** @param beside folder of another release, which is measured with one owner in its fronts. So are those below. */
+export async function benchOwnersChecks(beside?: string): Promise<Table> {
   const results = await compete(
-    entrants({ messages: 10, size: 3000, users: mailboxes, asInstalled: true }),
+    entrants({ messages: 10, size: 3000, users: mailboxes, asInstalled: true, beside }),
     async ({ peer, logins }, share) => {
       const count = Math.round(3000 * share);
       await mailChecks({ target: { host: '127.0.0.1', port: peer.pop3Port }, logins, connections: 32, count });
@@ -45,8 +46,8 @@ export async function benchOwnersChecks(): Promise<Table> {
   );
 }
 
-export async function benchOwnersRetrieval(): Promise<Table> {
-  const results = await compete(entrants({ messages: 100, size: 50_000, users: owners }), async ({ peer, logins }) => {
+export async function benchOwnersRetrieval(beside?: string): Promise<Table> {
+  const results = await compete(entrants({ messages: 100, size: 50_000, users: owners, beside }), async ({ peer, logins }) => {
     const octets = await retrieveAll({ target: { host: '127.0.0.1', port: peer.pop3Port }, logins, connections: 4, messages: 100 });
     return octets / 1e6;
   });
@@ -59,8 +60,8 @@ export async function benchOwnersRetrieval(): Promise<Table> {
   );
 }
 
-export async function benchOwnersDeliveries(): Promise<Table> {
-  const results = await compete(entrants({ messages: 1, size: 3000, users: mailboxes }), async ({ peer, logins }) => {
+export async function benchOwnersDeliveries(beside?: string): Promise<Table> {
+  const results = await compete(entrants({ messages: 1, size: 3000, users: mailboxes, beside }), async ({ peer, logins }) => {
     const recipients = logins.map(({ user }) => user);
     await deliverAll({ target: { host: '127.0.0.1', port: peer.lmtpPort }, recipients, connections: 20, messages: 1000, size: 4000 });
     return 1000;
@@ -75,8 +76,8 @@ export async function benchOwnersDeliveries(): Promise<Table> {
 }
 
 /** The first is what the others are compared with. */
-function entrants(of: { messages: number; size: number; users: number; asInstalled?: boolean }): Entrant[] {
-  const { messages, size, users, asInstalled = false } = of;
+function entrants(of: { messages: number; size: number; users: number; asInstalled?: boolean; beside: string | undefined }): Entrant[] {
+  const { messages, size, users, asInstalled = false, beside } = of;
   const [postkasse, ...others] = peers({ asInstalled });
   if (postkasse === undefined) return [];
   const common = { format: 'maildir', messages, size } as const;
@@ -87,6 +88,7 @@ function entrants(of: { messages: number; size: number; users: number; asInstall
   const one: Stage = { ...common, logins: benchLogins(users) };
   return [
     { name: 'postkasse, one owner in the fronts', peer: postkasse, stage: one, share: 1, warmUps: 4 },
+    ...(beside === undefined ? [] : [{ name: 'the same of the other release', peer: release(beside), stage: one, share: 1, warmUps: 4 }]),
     { name: 'postkasse, a worker for 1 owner', peer: postkasse, stage: among(1), share: 1, warmUps: 4 },
     { name: `postkasse, workers for ${owners} owners`, peer: postkasse, stage: among(owners), share: 1, warmUps: 4 },
     ...others.map((peer) => ({

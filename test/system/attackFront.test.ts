@@ -38,7 +38,7 @@ const markFirst = frame(request.mark, Buffer.concat([u8(0), u32(0), u32(1)]));
 
 const kinds = (told: readonly Frame[] | 'cut') => (told === 'cut' ? told : told.map(({ type }) => type));
 
-test('a front that is taken over', { skip, timeout: 120_000 }, async (t) => {
+test('a front that is taken over', { skip, timeout: 180_000 }, async (t) => {
   const house = await AttackHouse.open(
     t,
     {

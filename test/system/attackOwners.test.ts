@@ -17,7 +17,7 @@ const unusable = '-ERR [SYS/PERM] the mailbox can not be used';
 const deferred = '451 4.3.0 accounts can not be looked up just now';
 const heldBack = '451 4.3.0 the mailbox can not be used';
 
-test('a domain owner who tries to act as somebody else, or to read what is not his', { skip, timeout: 120_000 }, async (t) => {
+test('a domain owner who tries to act as somebody else, or to read what is not his', { skip, timeout: 180_000 }, async (t) => {
   const house = await AttackHouse.open(t, { honest: { name: 'pk_honest', uid: 64201 }, attacker: { name: 'pk_attacker', uid: 64202 } });
   const { honest, attacker } = house;
   const make = (what: string, path: string, mode = '600') => {

@@ -12,7 +12,7 @@ import { Pop3Client } from './support/pop3Client.ts';
 const attackerUid = 64212;
 const honestUid = 64211;
 
-test('a domain owner with processes of his own', { skip, timeout: 120_000 }, async (t) => {
+test('a domain owner with processes of his own', { skip, timeout: 180_000 }, async (t) => {
   const house = await AttackHouse.open(t, {
     honest: { name: 'pk_honest2', uid: honestUid },
     attacker: { name: 'pk_attacker2', uid: attackerUid },

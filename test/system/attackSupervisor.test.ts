@@ -10,7 +10,7 @@ import { seededRandom } from './support/seededRandom.ts';
 
 const honestUid = 64231;
 
-test('whatever a front says to the supervisor', { skip, timeout: 120_000 }, async (t) => {
+test('whatever a front says to the supervisor', { skip, timeout: 180_000 }, async (t) => {
   const users = { honest: { name: 'pk_honest4', uid: honestUid }, attacker: { name: 'pk_attacker4', uid: 64232 } };
   const house = await AttackHouse.open(t, users, { takenOver: true });
   const { server } = house;

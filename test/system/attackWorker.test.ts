@@ -88,7 +88,7 @@ async function open(t: TestContext) {
   return { house, answers };
 }
 
-test('a worker that is taken over', { skip, timeout: 120_000 }, async (t) => {
+test('a worker that is taken over', { skip, timeout: 180_000 }, async (t) => {
   const { house, answers } = await open(t);
   const { server, honest } = house;
   const [front = 0] = server.fronts();

@@ -8,7 +8,7 @@ const password = 'secret';
 /** The kernel deals them out; that one of two fronts gets none of so many happens once in 2^31 times. */
 const users = Array.from({ length: 32 }, (_, n) => `user${n}`);
 
-test('a front is killed: it is started again, sessions of the other go on, no connection is refused', { timeout: 60_000 }, async (t) => {
+test('a front is killed: it is started again, sessions of the other go on, no connection is refused', { timeout: 180_000 }, async (t) => {
   const tree = makeTree({ passwd: new Map([['kvt.dk', users.map((user) => `${user}:{PLAIN}${password}:UID:GID::.:`)]]) });
   const server = await startServer({ tree, protocols: ['pop3'] });
   t.after(async () => {

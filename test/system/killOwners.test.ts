@@ -26,7 +26,7 @@ import { ConnectionLost, type Pop3Client } from './support/pop3Client.ts';
 import { endedAfter, serving } from './support/processes.ts';
 import type { Server, ServerOptions, Tree } from './support/server.ts';
 
-const options = { skip, timeout: 60_000 };
+const options = { skip, timeout: 180_000 };
 const mail = 'From ada@example.org Thu Nov 24 18:22:48 1986\nSubject: one\n\nHello.\n\n';
 const message = 'Subject: one\r\n\r\nHello.\r\n';
 const listed = ['+OK 1 message (24 octets)', '+OK 1 24', '+OK goodbye (1 message left)'];
@@ -193,7 +193,7 @@ test('a worker that is stopped: its clients are answered in time, the others at 
 
 test('the process that asks PAM is killed: its login is told, and the next one is not', {
   skip: skip || missingPam(),
-  timeout: 60_000,
+  timeout: 180_000,
 }, async (t) => {
   const tree = makeOwnersTree(t);
   const user = makeUser(t, tree, { name: 'pk_killed', uid: 64259, group: 'users' });

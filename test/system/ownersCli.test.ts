@@ -9,7 +9,7 @@ import { give, mailUser, needsRoot, predecessorHost } from './support/owners.ts'
 import { missing } from './support/programs.ts';
 import { writeSettings } from './support/server.ts';
 
-const options = { skip: needsRoot || missing('setpriv', 'util-linux'), timeout: 90_000 };
+const options = { skip: needsRoot || missing('setpriv', 'util-linux'), timeout: 180_000 };
 
 test('explain and mailbox path, as root and as the owner, while no server has ever run', options, async (t) => {
   const host = await predecessorHost(t, [

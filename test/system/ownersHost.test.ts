@@ -29,7 +29,7 @@ import { serving } from './support/processes.ts';
 import { missing } from './support/programs.ts';
 import { type Server, type Tree, writeSettings } from './support/server.ts';
 
-const options = { skip: needsRoot, timeout: 90_000 };
+const options = { skip: needsRoot, timeout: 180_000 };
 const service = '/etc/pam.d/postkasse';
 const mail = 8;
 const password = 'lækker7';

@@ -21,7 +21,7 @@ import {
 import { serving } from './support/processes.ts';
 import type { Server, ServerOptions, Tree } from './support/server.ts';
 
-const options = { skip, timeout: 60_000 };
+const options = { skip, timeout: 180_000 };
 const empty = ['+OK 0 messages (0 octets)', '+OK 0 0', '+OK goodbye (maildrop empty)'];
 const refused = ['-ERR [AUTH] authentication failed'];
 

@@ -25,7 +25,7 @@ import { ConnectionLost } from './support/pop3Client.ts';
 import { serving } from './support/processes.ts';
 import type { Server, Tree } from './support/server.ts';
 
-const options = { skip, timeout: 90_000 };
+const options = { skip, timeout: 180_000 };
 
 /** kvt.dk of the user who has all mail, with two mailboxes: abc an mbox, def a Maildir that was an mbox. */
 async function house(t: TestContext): Promise<{ tree: Tree; server: Server; ids: Map<string, readonly string[]> }> {

@@ -25,7 +25,7 @@ import { clientOf, serving } from './support/processes.ts';
 import { missing } from './support/programs.ts';
 import { type Server, type ServerOptions, type Tree, writeSettings } from './support/server.ts';
 
-const options = { skip, timeout: 90_000 };
+const options = { skip, timeout: 180_000 };
 const inUse = '-ERR [IN-USE] another session has this maildrop';
 
 interface House {

@@ -44,7 +44,7 @@ const session = (
   ['QUIT', ['+OK goodbye (2 messages left)'], 1],
 ];
 
-test('requests of each command of a session', { skip, timeout: 60_000 }, async (t) => {
+test('requests of each command of a session', { skip, timeout: 180_000 }, async (t) => {
   const tree = makeOwnersTree(t);
   const owner = makeNumberedOwner(tree, 64311, 'one.example');
   makeFile(owner, owner.mailbox, mbox);

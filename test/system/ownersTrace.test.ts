@@ -30,7 +30,7 @@ interface Call {
   readonly result: string;
 }
 
-test('no process ever has the rights of two, or opens what is not its own', { skip, timeout: 120_000 }, async (t) => {
+test('no process ever has the rights of two, or opens what is not its own', { skip, timeout: 180_000 }, async (t) => {
   const host = await predecessorHost(t, [
     ['pk_trace_kvt', 6031],
     ['pk_trace_lene', 6032],

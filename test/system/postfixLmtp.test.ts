@@ -11,7 +11,7 @@ import { missing, run } from './support/programs.ts';
 import { makeTree, type Server, startServer, type Tree } from './support/server.ts';
 
 const skip = noPostfix;
-const options = { skip, timeout: 60_000 };
+const options = { skip, timeout: 180_000 };
 const password = 'secret';
 /** abc is an mbox, kvt a Maildir; mail to the second domain goes over the Unix socket. */
 const users = ['abc@kvt.dk', 'kvt@kvt.dk', 'abc@socket.example'];

@@ -31,7 +31,7 @@ function filesIn(folder: string): string[] {
 
 const skip = missing('npm', 'npm') || missing('setsid', 'util-linux') || missing('logger', 'bsdutils');
 
-test('a package: staged, started and stopped by its init script, removed', { skip, timeout: 120_000 }, async (t) => {
+test('a package: staged, started and stopped by its init script, removed', { skip, timeout: 180_000 }, async (t) => {
   const staged = mkdtempSync(join(tmpdir(), 'postkasse-stage-'));
   t.after(() => rmSync(staged, { recursive: true }));
   const stage = (...options: string[]) => sh(`sh scripts/stage.sh --root='${staged}' --prefix=/usr ${options.join(' ')}`);

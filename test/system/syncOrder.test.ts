@@ -16,7 +16,7 @@ const calls = 'fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftrunca
 
 const skip = missing('strace', 'strace') || (process.getuid?.() === 0 ? false : 'only root may look at what another process does');
 
-test('250 and +OK come after the fsync of all they promise', { skip, timeout: 60_000 }, async (t) => {
+test('250 and +OK come after the fsync of all they promise', { skip, timeout: 180_000 }, async (t) => {
   const line = (user: string) => `${user}:{PLAIN}${password}:UID:GID::.:`;
   const tree = makeTree({ passwd: new Map([['kvt.dk', [line('mbox'), line('maildir')]]]) });
   const spool = join(tree.folder, 'spool', 'kvt.dk');

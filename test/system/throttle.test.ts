@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Client } from '../support/socketDialogue.ts';
-import { endedAfter, fieldsOf, serving, smallTree } from './support/processes.ts';
+import { clientOf, endedAfter, fieldsOf, serving, smallTree } from './support/processes.ts';
 import { authPlain, connectFrom, servingProxied } from './support/proxied.ts';
 import type { Server } from './support/server.ts';
 
@@ -87,6 +87,43 @@ test('failures of a source count in both fronts; IPv6 sources are /64, seen thro
   }
   // Each front numbers its connections from 1 on: where all came to the same one, each number would be another.
   assert.ok(new Set(numbers).size < numbers.length, numbers.join(' '));
+});
+
+test('what a load balancer does for itself is neither slowed down nor counted nor limited; its clients are', async (t) => {
+  const server = await servingProxied(t, {
+    tree: smallTree(t),
+    settings: {
+      '': ['fronts = 1'],
+      login: ['failure_delay_ms = 20', 'max_failures = 100', 'plaintext_networks = ["0.0.0.0/0"]'],
+      limits: ['connections_per_source = 1'],
+      log: ['level = "debug"'],
+    },
+  });
+  /** As PROXY protocol version 1 says that it is nobody's connection but the proxy's. */
+  const speakingForItself = async (): Promise<Client> => {
+    const client = clientOf(t, { port: server.ports.pop3 });
+    client.write('PROXY UNKNOWN\r\n');
+    assert.match((await client.line()) ?? 'closed', /^\+OK POP3 server ready <\S+>$/);
+    return client;
+  };
+  const checks = [await speakingForItself(), await speakingForItself(), await speakingForItself()];
+  for (let n = 0; n < 15; n++) {
+    for (const [nth, check] of checks.entries()) assert.equal(await authPlain(check, 'abc@kvt.dk', `guess ${n} ${nth}`), wrong);
+  }
+  const held = server.log().matchAll(/ net\.login-held-back .* ms=(\d+)/g);
+  assert.deepEqual(
+    Array.from(held, ([, ms]) => ms),
+    Array(45).fill('20'),
+  );
+  process.kill(server.pid, 'SIGUSR2');
+  const state = fieldsOf(await server.logged(/ house\.state /));
+  assert.deepEqual([state.get('throttledSources'), state.get('accountsUnderAttack')], ['0', '0']);
+
+  const client = await connectFrom(t, server, '192.0.2.1');
+  assert.equal(await authPlain(client, 'abc@kvt.dk', 'guess'), wrong);
+  await assert.rejects(connectFrom(t, server, '192.0.2.1'), { message: 'greeting: -ERR [SYS/TEMP] too many connections, try again later' });
+  process.kill(server.pid, 'SIGUSR2');
+  assert.equal(fieldsOf(await server.logged(/ house\.state /, 2)).get('throttledSources'), '1');
 });
 
 test('a restart forgets neither who is guessed at nor who belongs there', async (t) => {

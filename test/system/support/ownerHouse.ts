@@ -66,7 +66,7 @@ export function ownerHouse(t: TestContext): OwnerHouse {
     async act(job) {
       const whole: Job = { identity: kvt, filesOf: 'owner', top, ...job };
       const program = join(import.meta.dirname, 'ownerProcess.ts');
-      const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify(whole)], { timeout: 60_000 });
+      const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify(whole)], { timeout: 180_000 });
       return JSON.parse(stdout.replaceAll(top, '')) as Told;
     },
   };
