@@ -213,12 +213,17 @@ test('a client that leaves while it waits gives up its place, and its password i
   assert.deepEqual(fake.acts, []);
 });
 
-test('who waited is let in with the right password', async () => {
+test('who waited is let in with the right password, and the log tells of the wait', async () => {
   const waiting = Promise.withResolvers<void>();
   const { gate } = watched(waiting.promise);
-  const { session } = startSession(fakes({ host: { gate } }).host, facts);
+  const fake = fakes({ host: { gate } });
+  const { session } = startSession(fake.host, facts);
   await say(session, 'USER ada');
   const pending = answer(session, 'PASS lovelace');
+  assert.deepEqual(
+    fake.events.map(({ level, event, fields }) => [level, event, fields]),
+    [['debug', 'pop3.login-waits', { session: 's1', remote: '192.0.2.7', method: 'USER', login: 'ada', tls: true }]],
+  );
   waiting.resolve();
   assert.equal((await pending).enters?.state, 'TRANSACTION');
   // The wait is over: there is nothing left to give up.

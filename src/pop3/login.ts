@@ -30,7 +30,7 @@ export function login(session: Authorization, method: string, name: string, proo
 export async function prove(session: Authorization, method: string, claim: Claim, proof: Proof): Promise<Admitted> {
   const { connection, host } = session;
   const entered = host.gate.enter({ ...visitorOf(connection), claim, proof, method, tls: connection.tls });
-  const passage = 'passage' in entered ? await waitedFor(session, entered) : entered;
+  const passage = 'passage' in entered ? await waitedFor(session, entered, method, claim.login) : entered;
   let admission: Admission | undefined;
   try {
     admission = await host.directory.authenticate(claim, proof, 'pop3');
@@ -59,7 +59,9 @@ function admittedBy(admission: Admission, passage: Passage): Admitted {
   };
 }
 
-async function waitedFor(session: Authorization, waiting: Waiting): Promise<Passage> {
+async function waitedFor(session: Authorization, waiting: Waiting, method: string, login: string): Promise<Passage> {
+  const { connection, host } = session;
+  host.log.debug('pop3.login-waits', { session: connection.id, remote: connection.remoteAddress, method, login, tls: connection.tls });
   session.waiting = waiting;
   try {
     return await waiting.passage;
