@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { createDirectory, createOnce, createStore, loadModules, resolveRules } from './backends.ts';
-import { deliver, Spool } from './delivery/index.ts';
+import { cannotSendOn, deliver, Spool } from './delivery/index.ts';
 import { admissionOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
 import { openDoors } from './house/doors.ts';
@@ -122,7 +122,11 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       const received = new Spool(spool);
       await received.write(content);
       const message = await received.finish();
-      const recipient = { address: formatAddress(address), original: undefined, account };
+      const recipient = {
+        address: formatAddress(address),
+        original: undefined,
+        destinations: [{ kind: 'account', account, keeps: true }] as const,
+      };
       const reception = {
         protocol: 'local',
         clientName: settings.hostname,
@@ -132,7 +136,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       };
       try {
         const transaction = { sender: '', recipients: [recipient], reception, receivedAt: new Date(now()) };
-        const [outcome] = await deliver(message, transaction, { store, clock: () => performance.now() });
+        const [outcome] = await deliver(message, transaction, { store, sendOn: cannotSendOn, clock: () => performance.now() });
         if (outcome?.fault) throw outcome.fault;
       } finally {
         message.close();

@@ -2,11 +2,12 @@
 
 import { editFields } from '../message/fields.ts';
 import { fieldValue, fieldValues, headerFields } from '../message/header.ts';
-import type { Account } from '../model/directory.ts';
+import type { Account, HostedDomain } from '../model/directory.ts';
 import type { Envelope } from '../model/envelope.ts';
 import { Fault } from '../model/fault.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { Octets } from '../model/octets.ts';
+import type { Destination } from './resolver.ts';
 import type { ReceivedMessage } from './spool.ts';
 import { type Reception, traceFields } from './traceFields.ts';
 import { Undeliverable } from './undeliverable.ts';
@@ -16,7 +17,7 @@ export interface Recipient {
   readonly address: string;
   /** ORCPT: what the deliverer says it was before aliases. */
   readonly original: string | undefined;
-  readonly account: Account;
+  readonly destinations: readonly Destination[];
 }
 
 export interface Transaction {
@@ -33,14 +34,28 @@ export interface Outcome {
   readonly ms: number;
 }
 
+/** A message that goes on to somewhere else. */
+export interface Onward {
+  /** The destination, and the domain of ours whose mail it is. */
+  readonly address: string;
+  readonly by: HostedDomain;
+  readonly envelope: Envelope;
+  readonly reception: Reception;
+  /** All header fields of the message that say where it was delivered before, in lower case. */
+  readonly deliveredTo: ReadonlySet<string>;
+}
+
 export interface DeliveryOptions {
   readonly store: MaildropStore;
+  /** Resolves when whoever takes the message has it. @throws Fault */
+  readonly sendOn: (content: Octets, onward: Onward) => Promise<void>;
   /** Milliseconds of a clock that only goes forward. */
   readonly clock: () => number;
 }
 
 /** Deliveries of one message that run side by side: each of them may hold a copy. */
 const sideBySide = 8;
+
 /** What says where a message has been must be ours; the same names further down are somebody else's word. */
 const forgeable = ['Delivered-To', 'Return-Path'];
 /** What the deliverer itself put there is said again by ours. */
@@ -50,7 +65,7 @@ const repeated = { names: ['X-Original-To'], above: 'Received' };
 export async function deliver(
   message: ReceivedMessage,
   transaction: Transaction,
-  { store, clock }: DeliveryOptions,
+  { store, sendOn, clock }: DeliveryOptions,
 ): Promise<readonly Outcome[]> {
   const header = readHeader(message.head);
   const content = singlePiece(editFields(message.content, { strip: forgeable, stripOnTop: repeated }));
@@ -58,37 +73,56 @@ export async function deliver(
   const waiting: (() => void)[] = [];
   let running = 0;
 
-  const one = async (recipient: Recipient): Promise<Outcome> => {
+  async function inTurn(work: () => Promise<void>): Promise<void> {
     if (running >= sideBySide) await new Promise<void>((resolve) => waiting.push(resolve));
     running++;
-    const startedAt = clock();
     try {
-      await deliverTo(recipient);
-      return { fault: undefined, ms: clock() - startedAt };
-    } catch (thrown) {
-      return { fault: Fault.from(thrown), ms: clock() - startedAt };
+      await work();
     } finally {
       running--;
       waiting.shift()?.();
     }
-  };
+  }
 
-  const deliverTo = async ({ address, original, account }: Recipient): Promise<void> => {
-    const { mailbox } = account;
-    if (header.deliveredTo.has(mailbox.name.toLowerCase())) throw new Undeliverable('5.4.6', 'mail forwarding loop');
+  const one = async (recipient: Recipient): Promise<Outcome> => {
+    const startedAt = clock();
     const envelope: Envelope = {
       sender: transaction.sender,
-      recipient: address,
-      originalRecipient: original ?? header.originalTo ?? address,
+      recipient: recipient.address,
+      originalRecipient: recipient.original ?? header.originalTo ?? recipient.address,
       receivedAt: transaction.receivedAt,
     };
+    const fault = await toAll(recipient.destinations, envelope);
+    return { fault, ms: clock() - startedAt };
+  };
+
+  /** Mailboxes first: what fails there is tried again without anybody elsewhere having had the message. */
+  async function toAll(destinations: readonly Destination[], envelope: Envelope): Promise<Fault | undefined> {
+    const here = destinations.flatMap((one) => (one.kind === 'account' && one.keeps ? [() => keep(one.account, envelope)] : []));
+    const onward = destinations.flatMap((one) => (one.kind === 'forward' ? [() => goOn(one, envelope)] : []));
+    return (await firstFault(here)) ?? (await firstFault(onward));
+  }
+
+  /** One that may pass by trying again comes before one that won't. */
+  async function firstFault(works: readonly (() => Promise<void>)[]): Promise<Fault | undefined> {
+    const settled = await Promise.allSettled(works.map(inTurn));
+    const faults = settled.flatMap((result) => (result.status === 'rejected' ? [Fault.from(result.reason)] : []));
+    return faults.find((fault) => fault.kind === 'temporary') ?? faults[0];
+  }
+
+  async function keep({ mailbox }: Account, envelope: Envelope): Promise<void> {
+    if (header.deliveredTo.has(mailbox.name.toLowerCase())) throw new Undeliverable('5.4.6', 'mail forwarding loop');
     const fields = Buffer.from(traceFields(mailbox.name, envelope, transaction.reception) + header.gap);
     await store.deliver(mailbox, following(fields, content), envelope);
-  };
+  }
+
+  function goOn({ address, by }: Extract<Destination, { kind: 'forward' }>, envelope: Envelope): Promise<void> {
+    return sendOn(message.content, { address, by, envelope, reception: transaction.reception, deliveredTo: header.deliveredTo });
+  }
 
   return Promise.all(
     transaction.recipients.map((recipient) => {
-      const key = `${recipient.account.mailbox.name}\n${recipient.address}\n${recipient.original ?? ''}`;
+      const key = `${recipient.address}\n${recipient.original ?? ''}`;
       const delivery = deliveries.get(key) ?? one(recipient);
       deliveries.set(key, delivery);
       return delivery;
@@ -135,4 +169,9 @@ function following(first: Uint8Array, rest: Octets): Octets {
       yield* rest;
     },
   };
+}
+
+/** Where nothing takes mail for somewhere else: it waits until something does. */
+export function cannotSendOn(): Promise<never> {
+  return Promise.reject(new Undeliverable('4.3.5', 'mail can not go on to other hosts from here'));
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { AdmissionControl } from '../admission/index.ts';
 import type { ListenSettings } from '../config/index.ts';
-import { createResolver } from '../delivery/index.ts';
+import { cannotSendOn, createResolver } from '../delivery/index.ts';
 import type { SpoolOptions } from '../delivery/spool.ts';
 import { Networks } from '../model/networks.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
@@ -70,12 +70,14 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     directory: host.directory,
     recipientDelimiter: settings.delivery.recipientDelimiter,
     defaultDomain: settings.directory.defaultDomain,
+    foldSubdomains: settings.delivery.foldSubdomains,
   });
   const mailOptions: Omit<MailListenerOptions, 'listen' | 'proxyProtocolFrom'> = {
     ...shared,
     maxConnections: maxConnections.bringing,
     resolver,
     store: host.store,
+    sendOn: cannotSendOn,
     speaker: host.speaker,
     log,
     now: host.now,

@@ -40,6 +40,51 @@ export interface Account {
   readonly services: ReadonlySet<Service>;
   /** BCP 47 tag the owner chose; `undefined`: the host's. */
   readonly language: string | undefined;
+  /** What becomes of its mail beyond resting there. Left out: `noAccountRules`. */
+  readonly rules?: AccountRules | undefined;
+}
+
+/** When a message that asks for a receipt gets one. */
+export type ReceiptPolicy = 'never' | 'ask' | 'known-senders' | 'always';
+
+/** Of one account; what it doesn't say itself is as its domain says. */
+export interface AccountRules {
+  /** Addresses that its mail goes on to, each with a domain; empty: none. */
+  readonly forward: readonly string[];
+  /** Mail that goes on rests here as well. */
+  readonly keepsCopy: boolean;
+  readonly vacation: Vacation | undefined;
+  /** Octets that the mailbox may hold; `undefined`: as many as there are. */
+  readonly quotaOctets: number | undefined;
+  /** `undefined`: as the host says. */
+  readonly receipts: ReceiptPolicy | undefined;
+  /** Days after which messages are removed; `undefined`: as the host says. */
+  readonly expireDays: number | 'never' | undefined;
+}
+
+export const noAccountRules: AccountRules = {
+  forward: [],
+  keepsCopy: true,
+  vacation: undefined,
+  quotaOctets: undefined,
+  receipts: undefined,
+  expireDays: undefined,
+};
+
+/** What somebody who is away answers. RFC 3834. */
+export interface Vacation {
+  /** First and last day, `YYYY-MM-DD` in `timeZone`, both included; `undefined`: no such end. */
+  readonly from: string | undefined;
+  readonly until: string | undefined;
+  /** IANA name; `undefined`: the host's. */
+  readonly timeZone: string | undefined;
+  /** `undefined`: made of the subject that is answered. */
+  readonly subject: string | undefined;
+  readonly text: string;
+  /** So long the same sender gets no second one. */
+  readonly intervalDays: number;
+  /** Further addresses of the user, in lower case, that a message may be for. */
+  readonly addresses: readonly string[];
 }
 
 export interface Admission {
@@ -61,6 +106,24 @@ export type UnknownUsers =
 export interface HostedDomain {
   readonly name: DomainName;
   readonly unknownUsers: UnknownUsers;
+  /** Another domain of ours, whose users its addresses mean where it has none of its own by that name. Left out: it is none. */
+  readonly aliasOf?: DomainName | undefined;
+  /** Mail for `user@x.name` is for `user@name`, where `x.name` is no domain of ours. Left out: as the host says. */
+  readonly foldsSubdomains?: boolean | undefined;
+  /** Octets of all its mailboxes together. Left out: as many as there are. */
+  readonly quotaOctets?: number | undefined;
+  /** Envelope senders are rewritten (SRS) in mail that goes on from here. Left out: as the host says. */
+  readonly rewritesSenders?: boolean | undefined;
+  /** Who has just fetched mail may send for a while (POP before SMTP). Left out: no. */
+  readonly popBeforeSmtp?: boolean | undefined;
+}
+
+/** What an alias, or a pattern, of a domain's owner stands for. */
+export interface Alias {
+  /** As its file has it: `info`, `sales-*`. */
+  readonly name: string;
+  /** Addresses, each with a domain, of ours or not; at least one, none twice. As written, not yet safe for a path. */
+  readonly targets: readonly string[];
 }
 
 /** One rule tried on the way from a login or address to a mailbox, for `postkasse explain`. */
@@ -86,6 +149,10 @@ export interface Directory {
   account(address: Address): Promise<Account | undefined>;
   /** `undefined`: not one of ours. @throws Fault temporary */
   domain(name: DomainName): Promise<HostedDomain | undefined>;
+  /** The alias with exactly this name; one that has expired is none. @throws Fault temporary */
+  alias(address: Address): Promise<Alias | undefined>;
+  /** The first pattern of the domain's owner that the user name matches. @throws Fault temporary */
+  pattern(address: Address): Promise<Alias | undefined>;
   /** How a login name or address is understood, rule by rule; the last step names the account, or why there is none. */
   explain(claim: Claim): Promise<{ steps: readonly Step[]; account: Account | undefined }>;
 }

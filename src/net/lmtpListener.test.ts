@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { smallDirectory } from '../../test/support/directory.ts';
 import { Client } from '../../test/support/socketDialogue.ts';
-import { createResolver } from '../delivery/index.ts';
+import { cannotSendOn, createResolver } from '../delivery/index.ts';
 import type { Envelope } from '../model/envelope.ts';
 import { Fault } from '../model/fault.ts';
 import type { LogFields } from '../model/log.ts';
@@ -60,7 +60,8 @@ async function house(t: TestContext, changes: Changes = {}): Promise<House> {
   const start = changes.service === 'smtp' ? startSmtpReceiver : startLmtpListener;
   const listen = changes.listenOn?.(folder) ?? { host: '127.0.0.1', port: 0 };
   const listener = await start({
-    resolver: createResolver({ directory, recipientDelimiter: '+', defaultDomain: undefined }),
+    resolver: createResolver({ directory, recipientDelimiter: '+', defaultDomain: undefined, foldSubdomains: false }),
+    sendOn: cannotSendOn,
     store,
     speaker: createSpeaker(),
     log: { debug() {}, info: note, warn: note, error: note },

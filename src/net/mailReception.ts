@@ -1,6 +1,7 @@
 /** What a mail connection does with its transactions, over LMTP and SMTP alike: resolve at RCPT, spool at DATA, deliver, reply. */
 import type { SMTPServerAddress, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import {
+  type DeliveryOptions,
   deliver,
   type Outcome,
   type ReceivedMessage,
@@ -14,18 +15,14 @@ import { originalRecipient } from '../lmtp/arguments.ts';
 import { replyTo } from '../lmtp/replies.ts';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
-import type { MaildropStore } from '../model/maildrop.ts';
 import { type DeliveriesUnderWay, noDeliveryCounts } from '../model/report.ts';
 import type { Speaker } from '../texts/speaker.ts';
 
-export interface ReceptionOptions {
+export interface ReceptionOptions extends DeliveryOptions {
   readonly resolver: Resolver;
-  readonly store: MaildropStore;
   readonly speaker: Speaker;
   readonly log: Log;
   readonly now: () => number;
-  /** Milliseconds of a clock that only goes forward. */
-  readonly clock: () => number;
   readonly hostname: string;
   readonly spool: SpoolOptions;
   readonly maxMessageOctets: number;
@@ -143,11 +140,11 @@ export class MailReception {
     }
     const orcpt = parametersOf(recipient).get('ORCPT');
     const original = typeof orcpt === 'string' ? originalRecipient(orcpt) : undefined;
-    accepted.recipients.push({ address, original, account: resolution.account });
+    accepted.recipients.push({ address, original, destinations: resolution.destinations });
   }
 
   async #deliver(message: ReceivedMessage, session: SMTPServerSession): Promise<string | (string | Error)[]> {
-    const { store, clock, now, hostname } = this.#options;
+    const { store, sendOn, clock, now, hostname } = this.#options;
     const accepted = this.#accepted.get(session) ?? { sender: '', recipients: [] };
     const id = `${session.id}.${session.transaction}`;
     const reception = {
@@ -163,7 +160,7 @@ export class MailReception {
     this.counts.octets += message.octets;
     this.#delivering += accepted.recipients.length;
     try {
-      const outcomes = await deliver(message, { ...accepted, reception, receivedAt: new Date(now()) }, { store, clock });
+      const outcomes = await deliver(message, { ...accepted, reception, receivedAt: new Date(now()) }, { store, sendOn, clock });
       for (const [i, outcome] of outcomes.entries()) this.#note(id, accepted, accepted.recipients[i], message.octets, outcome);
       const replies = outcomes.map(({ fault }) => (fault ? this.#refusal(fault) : `2.0.0 delivered as ${id}`));
       return this.#service === 'lmtp' ? replies : [oneReply(replies)];
@@ -184,8 +181,7 @@ export class MailReception {
 
   #note(id: string, { sender }: Accepted, recipient: Recipient | undefined, octets: number | undefined, { fault, ms }: Outcome): void {
     const { log } = this.#options;
-    const mailbox = recipient?.account.mailbox.name;
-    const fields = { id, sender, recipient: recipient?.address, mailbox, octets, ms: Math.round(ms * 10) / 10 };
+    const fields = { id, sender, recipient: recipient?.address, ...whereTo(recipient), octets, ms: Math.round(ms * 10) / 10 };
     if (fault) {
       if (replyTo(fault, this.#options.speaker).code < 500) this.counts.failedTemporarily++;
       else this.counts.failedPermanently++;
@@ -221,6 +217,20 @@ function unknownParameter(address: SMTPServerAddress, known: ReadonlySet<string>
 
 function parametersOf({ args }: SMTPServerAddress): ReadonlyMap<string, unknown> {
   return new Map(Object.entries(args || {}));
+}
+
+/** Names of mailboxes, and addresses elsewhere, parted by commas: nothing for what is not there. */
+function whereTo(recipient: Recipient | undefined): { mailbox?: string; forward?: string } {
+  const mailboxes: string[] = [];
+  const forwards: string[] = [];
+  for (const destination of recipient?.destinations ?? []) {
+    if (destination.kind === 'forward') forwards.push(destination.address);
+    else if (destination.keeps) mailboxes.push(destination.account.mailbox.name);
+  }
+  return {
+    ...(mailboxes.length > 0 && { mailbox: mailboxes.join(', ') }),
+    ...(forwards.length > 0 && { forward: forwards.join(', ') }),
+  };
 }
 
 function whyOf(fault: Fault): { why: string; cause: unknown } {

@@ -1,6 +1,7 @@
 /** Accounts and names on the wire. A front is told what it has a use for: not where mail rests, nor whose it is. */
 import { type Address, type DomainName, formatAddress, parseDomainName, parseUserName, type UserName } from '../model/address.ts';
 import type { Account, Service } from '../model/directory.ts';
+import { readAccountRules } from './accountRules.ts';
 import type { FrameWriter, Payload } from './codec.ts';
 import { Malformed } from './frames.ts';
 
@@ -44,11 +45,12 @@ function readUser(from: Payload): UserName {
   return name;
 }
 
-export function writeAccount(to: FrameWriter, { mailbox, services: open, language }: Account): void {
+export function writeAccount(to: FrameWriter, { mailbox, services: open, language, rules }: Account): void {
   to.text(mailbox.user).optionalText(mailbox.domain);
   let bits = 0;
   for (const [bit, service] of services.entries()) if (open.has(service)) bits |= 1 << bit;
   to.u8(bits).optionalText(language);
+  to.optionalText(rules && JSON.stringify(rules));
 }
 
 export function readAccount(from: Payload): Account {
@@ -56,10 +58,12 @@ export function readAccount(from: Payload): Account {
   const domain = from.flag() ? readDomain(from) : undefined;
   const bits = from.u8();
   const language = from.optionalText(64);
+  const rules = from.flag() ? readAccountRules(from.text()) : undefined;
   const name = domain === undefined ? user : formatAddress({ user, domain });
   return {
     mailbox: { name, user, domain, home: undefined, owner: undefined },
     services: new Set(services.filter((_, bit) => (bits & (1 << bit)) !== 0)),
     language,
+    ...(rules && { rules }),
   };
 }

@@ -34,6 +34,8 @@ export const ask = {
   locate: 30,
   /** Whether something is done for the first time; it is remembered. */
   first: 40,
+  alias: 31,
+  pattern: 32,
 } as const;
 
 /** From worker to front. */
@@ -51,10 +53,12 @@ export const tell = {
   explained: 74,
   located: 75,
   first: 80,
+  /** Answers `alias` and `pattern`. */
+  alias: 76,
 } as const;
 
 /** What `hello` says: a front and a worker of different versions don't talk. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 export const HEADER = 5;
 export const MOST_PAYLOAD = 65_536;
 

@@ -1,10 +1,10 @@
 /** Questions that take no proof: who exists, what a domain does, where mail rests, and what was done for it. */
 import { passwordOnly } from '../directory/schemes/scheme.ts';
-import { readDomain, readWanted } from './accounts.ts';
+import { readAddress, readDomain, readWanted } from './accounts.ts';
 import type { Payload } from './codec.ts';
 import { ask } from './frames.ts';
-import { writeAccountReply, writeDomainReply, writeExplained, writeFirstReply, writeLocated, writeScramReply } from './replies.ts';
 import { readClaim, readFirst, readScramParameters } from './requests.ts';
+import { writeAccountReply, writeAliasReply, writeDomainReply, writeExplained, writeFirstReply, writeLocated, writeScramReply } from './replies.ts';
 import { accountOf, mailboxOf, type Service } from './service.ts';
 
 /** The work of answering with one frame; `undefined`: no such question. @throws Malformed */
@@ -42,6 +42,16 @@ export function lookUp(service: Service, type: number, from: Payload): (() => Pr
     case ask.first: {
       const { of, topic, key, lastsS } = readFirst(from);
       return async () => writeFirstReply(await once.first(await mailboxOf(service, of), topic, key, lastsS));
+    }
+    case ask.alias: {
+      const address = readAddress(from);
+      from.end();
+      return async () => writeAliasReply(await directory.alias(address));
+    }
+    case ask.pattern: {
+      const address = readAddress(from);
+      from.end();
+      return async () => writeAliasReply(await directory.pattern(address));
     }
     default:
       return undefined;

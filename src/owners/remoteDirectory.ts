@@ -4,17 +4,17 @@ import { checkProof } from '../directory/proofs.ts';
 import { SCRAM_ITERATIONS } from '../directory/schemes/scram.ts';
 import { ScramKeyring } from '../directory/scramKeyring.ts';
 import type { Address, DomainName } from '../model/address.ts';
-import type { Account, Claim, Directory, Proof, ScramHash, Step } from '../model/directory.ts';
+import type { Account, Alias, Claim, Directory, Proof, ScramHash, Step } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { Payload } from './codec.ts';
-import { Malformed, tell } from './frames.ts';
+import { ask, Malformed, tell } from './frames.ts';
 import { KnownKinds } from './knownKinds.ts';
 import { put } from './line.ts';
 import type { Lines } from './lines.ts';
 import { createPlaces, type Place } from './places.ts';
 import type { RemoteOptions } from './remote.ts';
-import { type DomainReply, readAccountReply, readDomainReply, readExplained, readScramReply } from './replies.ts';
-import { writeAccountRequest, writeDomainRequest, writeExplain, writeScramParameters } from './requests.ts';
+import { type DomainReply, readAccountReply, readAliasReply, readDomainReply, readExplained, readScramReply } from './replies.ts';
+import { writeAccountRequest, writeAliasRequest, writeDomainRequest, writeExplain, writeScramParameters } from './requests.ts';
 import type { Sessions } from './sessions.ts';
 
 /**
@@ -71,6 +71,11 @@ export function createRemoteDirectory(options: RemoteOptions, lines: Lines, sess
     });
   }
 
+  async function aliasAt(type: typeof ask.alias | typeof ask.pattern, address: Address): Promise<Alias | undefined> {
+    const place = await places.ofDomain(address.domain);
+    return place && asked(place, writeAliasRequest(type, address), tell.alias, readAliasReply);
+  }
+
   async function domainAt(name: DomainName): Promise<DomainReply | undefined> {
     const place = await places.ofDomain(name);
     const reply =
@@ -117,6 +122,9 @@ export function createRemoteDirectory(options: RemoteOptions, lines: Lines, sess
       if (reply?.domain !== undefined) return reply.domain;
       return systemUsers && name === rules.defaultDomain ? { name, unknownUsers: { kind: 'bounce' } } : undefined;
     },
+
+    alias: (address) => aliasAt(ask.alias, address),
+    pattern: (address) => aliasAt(ask.pattern, address),
 
     async explain(claim) {
       const steps: Step[] = [];

@@ -1,6 +1,7 @@
 /** What a worker answers, as it stands in frames. */
-import type { Account, Admission, HostedDomain, ProofKind, Step, UnknownUsers } from '../model/directory.ts';
+import type { Account, Admission, Alias, HostedDomain, ProofKind, Step, UnknownUsers } from '../model/directory.ts';
 import type { Fault } from '../model/fault.ts';
+import { withoutUndefined } from '../model/leftOut.ts';
 import type { Location } from '../model/maildrop.ts';
 import { readAccount, readAddress, readDomain, writeAccount, writeAddress } from './accounts.ts';
 import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
@@ -114,9 +115,13 @@ export function writeDomainReply({ domain, kinds }: DomainReply): Buffer {
       .u8(bits)
       .flag(domain !== undefined);
     if (domain !== undefined) {
-      const { name, unknownUsers } = domain;
+      const { name, unknownUsers, aliasOf, foldsSubdomains, quotaOctets, rewritesSenders, popBeforeSmtp } = domain;
       to.text(name).u8(unknownUsersKinds.indexOf(unknownUsers.kind));
       if (unknownUsers.kind === 'address') writeAddress(to, unknownUsers.address);
+      to.optionalText(aliasOf)
+        .u8(answers.indexOf(foldsSubdomains))
+        .f64(quotaOctets ?? -1);
+      to.u8(answers.indexOf(rewritesSenders)).u8(answers.indexOf(popBeforeSmtp));
     }
     to.finish();
   });
@@ -125,15 +130,65 @@ export function writeDomainReply({ domain, kinds }: DomainReply): Buffer {
 export function readDomainReply(from: Payload): DomainReply {
   const bits = from.u8();
   const kinds = new Set(proofKinds.filter((_, bit) => (bits & (1 << bit)) !== 0));
-  const domain = from.flag() ? { name: readDomain(from), unknownUsers: readUnknownUsers(from) } : undefined;
+  const domain = from.flag() ? readHostedDomain(from) : undefined;
   from.end();
   return { domain, kinds };
+}
+
+function readHostedDomain(from: Payload): HostedDomain {
+  const name = readDomain(from);
+  const unknownUsers = readUnknownUsers(from);
+  const aliasOf = from.flag() ? readDomain(from) : undefined;
+  const foldsSubdomains = readAnswer(from);
+  const quota = from.f64();
+  if (quota !== -1 && (!Number.isSafeInteger(quota) || quota < 0)) throw new Malformed('no number of octets');
+  const rewritesSenders = readAnswer(from);
+  const popBeforeSmtp = readAnswer(from);
+  const quotaOctets = quota === -1 ? undefined : quota;
+  return withoutUndefined({ name, unknownUsers, aliasOf, foldsSubdomains, quotaOctets, rewritesSenders, popBeforeSmtp });
+}
+
+/** Yes, no, or as the host says. */
+const answers = [undefined, false, true] as const;
+
+function readAnswer(from: Payload): boolean | undefined {
+  const index = from.u8();
+  if (index >= answers.length) throw new Malformed('an unknown value');
+  return answers[index];
 }
 
 function readUnknownUsers(from: Payload): UnknownUsers {
   const kind = from.oneOf(unknownUsersKinds);
   return kind === 'address' ? { kind, address: readAddress(from) } : { kind };
 }
+
+export function writeAliasReply(alias: Alias | undefined): Buffer {
+  return frames((to) => {
+    to.begin(tell.alias).flag(alias !== undefined);
+    if (alias !== undefined) {
+      to.text(alias.name).u32(alias.targets.length);
+      for (const target of alias.targets) to.text(target);
+    }
+    to.finish();
+  });
+}
+
+export function readAliasReply(from: Payload): Alias | undefined {
+  if (!from.flag()) {
+    from.end();
+    return undefined;
+  }
+  const name = from.text(LONGEST_NAME);
+  const targets: string[] = [];
+  for (let left = from.u32(); left > 0; left -= 1) targets.push(from.text(LONGEST_TARGET));
+  from.end();
+  if (targets.length === 0) throw new Malformed('an alias of nobody');
+  return { name, targets };
+}
+
+/** Octets. */
+const LONGEST_NAME = 300;
+const LONGEST_TARGET = 1300;
 
 export function writeScramReply({ salt, iterations }: { salt: Buffer; iterations: number }): Buffer {
   return frames((to) => to.begin(tell.scramParameters).octets(salt).u32(iterations).finish());

@@ -1,9 +1,9 @@
 /** What a front asks, as it stands in frames. */
-import type { DomainName } from '../model/address.ts';
+import type { Address, DomainName } from '../model/address.ts';
 import type { Arrival, Claim, Proof, ScramHash, Service } from '../model/directory.ts';
 import type { Envelope } from '../model/envelope.ts';
 import type { OnceTopic } from '../model/onceMemory.ts';
-import { readWanted, services, type Wanted, writeWanted } from './accounts.ts';
+import { readWanted, services, type Wanted, writeAddress, writeWanted } from './accounts.ts';
 import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
 import { ask, Malformed } from './frames.ts';
 
@@ -121,6 +121,13 @@ export function writeLocate(wanted: Wanted): Buffer {
 
 export function writeDomainRequest(name: DomainName): Buffer {
   return frames((to) => to.begin(ask.domain).text(name).finish());
+}
+
+export function writeAliasRequest(type: typeof ask.alias | typeof ask.pattern, address: Address): Buffer {
+  return frames((to) => {
+    writeAddress(to.begin(type), address);
+    to.finish();
+  });
 }
 
 /** A delivery: to whom, and the envelope. The message follows in frames of its own. */

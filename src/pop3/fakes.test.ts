@@ -81,6 +81,8 @@ const directory: Directory = {
   proofKinds: () => new Set(['password', 'apop', 'cram-md5', 'scram-sha-1', 'scram-sha-256']),
   account: async () => undefined,
   domain: async () => undefined,
+  alias: async () => undefined,
+  pattern: async () => undefined,
   explain: async () => ({ steps: [], account: undefined }),
 };
 

@@ -42,6 +42,8 @@ export function fakeDirectory(
     proofKinds: () => new Set(['password', 'cram-md5', 'scram-sha-1', 'scram-sha-256'] as const),
     account: async () => undefined,
     domain: async () => undefined,
+    alias: async () => undefined,
+    pattern: async () => undefined,
     explain: async () => ({ steps: [], account: undefined }),
   };
 }

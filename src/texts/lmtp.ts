@@ -6,6 +6,14 @@ export const lmtp = {
   'no such user here': { da: 'den bruger findes ikke her', de: 'diesen Benutzer gibt es hier nicht' },
   'we do not take mail for that domain': { da: 'vi modtager ikke post til det domæne', de: 'für diese Domain nehmen wir keine Post an' },
   'this mailbox takes no mail': { da: 'denne postkasse modtager ikke post', de: 'dieses Postfach nimmt keine Post an' },
+  'this address stands for too many others': {
+    da: 'denne adresse står for for mange andre',
+    de: 'diese Adresse steht für zu viele andere',
+  },
+  'mail can not go on to other hosts from here': {
+    da: 'post kan ikke gå videre til andre værter herfra',
+    de: 'Post kann von hier nicht an andere Hosts weitergehen',
+  },
   'mail forwarding loop': { da: 'posten kører i ring', de: 'die Post läuft im Kreis' },
   'message too large, the limit is {limit} octets': {
     da: 'beskeden er for stor, grænsen er {limit} oktetter',

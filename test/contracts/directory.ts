@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { type Address, type DomainName, parseAddress, parseDomainName } from '../../src/model/address.ts';
-import type { Arrival, Directory, Proof, ScramHash, Service } from '../../src/model/directory.ts';
+import type { AccountRules, Alias, Arrival, Directory, Proof, ScramHash, Service } from '../../src/model/directory.ts';
 import { Fault } from '../../src/model/fault.ts';
 
 /** Passwords are kept in clear text, so that every proof can be honoured. */
@@ -16,6 +16,39 @@ export const contractAccounts: readonly { readonly address: string; readonly pas
     { address: 'abc@other.example', password: 'another' },
     { address: 'post@kvt.dk', password: 'no pop', services: ['receive'] },
   ];
+
+/** Beside them: what is written as `domain.toml` and `aliases`, and for one account as its own file. */
+export const contractDomain = {
+  name: 'other.example',
+  rules: {
+    aliasOf: 'kvt.dk',
+    foldsSubdomains: true,
+    quotaOctets: 5_000_000,
+    rewritesSenders: false,
+    popBeforeSmtp: true,
+  },
+  aliases: 'info: abc, somebody@elsewhere.example, "a, b"@kvt.dk\nold: abc, :expires:2020-01-01\nsales-*: abc@kvt.dk\n*: abc\n',
+} as const;
+
+export const contractRules = {
+  address: 'kvt@kvt.dk',
+  rules: {
+    forward: ['abc@kvt.dk', 'x@elsewhere.example'],
+    keepsCopy: false,
+    vacation: {
+      from: '2026-12-24',
+      until: '2027-01-02',
+      timeZone: 'Europe/Copenhagen',
+      subject: 'Væk',
+      text: 'Jeg er væk.\n',
+      intervalDays: 3,
+      addresses: ['info@kvt.dk'],
+    },
+    quotaOctets: 1_000_000,
+    receipts: 'ask',
+    expireDays: 30,
+  },
+} as const satisfies { readonly address: string; readonly rules: AccountRules };
 
 export interface ContractHouse {
   readonly defaultDomain: DomainName;
@@ -164,6 +197,37 @@ export function directoryContract(
     assert.deepEqual([...((await directory.account(address('post@kvt.dk')))?.services ?? [])], ['receive']);
     assert.deepEqual(await directory.domain(domain('kvt.dk')), { name: 'kvt.dk', unknownUsers: { kind: 'bounce' } });
     assert.equal(await directory.domain(domain('nowhere.example')), undefined);
+  });
+
+  test(`${name}: aliases and patterns`, async (t) => {
+    const directory = open(house, t);
+    const table: [string, 'alias' | 'pattern', Alias | undefined][] = [
+      ['info@other.example', 'alias', { name: 'info', targets: ['abc@other.example', 'somebody@elsewhere.example', '"a, b"@kvt.dk'] }],
+      ['INFO@other.example', 'alias', { name: 'info', targets: ['abc@other.example', 'somebody@elsewhere.example', '"a, b"@kvt.dk'] }],
+      ['old@other.example', 'alias', undefined],
+      ['abc@other.example', 'alias', undefined],
+      ['sales-dk@other.example', 'alias', undefined],
+      ['info@kvt.dk', 'alias', undefined],
+      ['info@nowhere.example', 'alias', undefined],
+      ['sales-dk@other.example', 'pattern', { name: 'sales-*', targets: ['abc@kvt.dk'] }],
+      ['anything@other.example', 'pattern', { name: '*', targets: ['abc@other.example'] }],
+      ['sales-dk@kvt.dk', 'pattern', undefined],
+      ['x@nowhere.example', 'pattern', undefined],
+    ];
+    for (const [text, what, expected] of table) assert.deepEqual([text, await directory[what](address(text))], [text, expected]);
+  });
+
+  test(`${name}: what owners say of their domains and accounts`, async (t) => {
+    const directory = open(house, t);
+    assert.deepEqual(await directory.domain(domain(contractDomain.name)), {
+      name: contractDomain.name,
+      unknownUsers: { kind: 'bounce' },
+      ...contractDomain.rules,
+    });
+    assert.deepEqual((await directory.account(address(contractRules.address)))?.rules, contractRules.rules);
+    const { account } = await directory.authenticate(claim(contractRules.address), passwordProof('kvtpasswd'), 'pop3');
+    assert.deepEqual(account.rules, contractRules.rules);
+    assert.equal((await directory.account(address('abc@kvt.dk')))?.rules, undefined);
   });
 
   test(`${name}: explains what authenticate does`, async (t) => {

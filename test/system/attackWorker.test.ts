@@ -18,7 +18,7 @@ const lookUpFails = '-ERR [SYS/TEMP] accounts can not be looked up just now';
 const none = Buffer.alloc(0);
 const all = 0b1111;
 const account = (user: string, domain: string | undefined, services = all) =>
-  Buffer.concat([text(user), domain === undefined ? u8(0) : Buffer.concat([u8(1), text(domain)]), u8(services), u8(0)]);
+  Buffer.concat([text(user), domain === undefined ? u8(0) : Buffer.concat([u8(1), text(domain)]), u8(services), u8(0), u8(0)]);
 const fault = (kind: number, sentence: string, ...values: readonly Buffer[]) =>
   Buffer.concat([u8(kind), text(sentence), text('because'), ...values]);
 const value = (said: string) => Buffer.concat([u8(0), text(said)]);
@@ -31,7 +31,9 @@ const listed = (...entries: readonly Buffer[]) =>
     admitted(account('eve', 'attacker.dk'), opened(entries.length, Buffer.concat(entries).length)),
     frame(answer.listing, Buffer.concat(entries)),
   ]);
-const hello = frame(answer.hello, u8(1));
+/** No alias of another, and nothing else that a domain may say. */
+const noDomainRules = Buffer.concat([u8(0), u8(0), f64(-1), u8(0), u8(0)]);
+const hello = frame(answer.hello, u8(2));
 const done = frame(answer.done);
 
 /** What a login is answered with, and what the client is told. */
@@ -121,7 +123,7 @@ test('a worker that is taken over', { skip, timeout: 180_000 }, async (t) => {
     assert.equal(await house.login('eve@attacker.dk', 'cut.'), lookUpFails);
     await adaNoticesNothing();
     for (const first of [
-      frame(answer.hello, u8(2)),
+      frame(answer.hello, u8(1)),
       frame(answer.hello),
       Buffer.from('+OK POP3'),
       Buffer.concat([frame(answer.bye), done]),
@@ -196,7 +198,7 @@ test('a worker that is taken over', { skip, timeout: 180_000 }, async (t) => {
       ['cut', '451 4.3.0 the mailbox can not be written just now'],
     ];
     answers({
-      'attacker.dk': { [request.domain]: frame(answer.domain, Buffer.concat([u8(1), u8(1), text('attacker.dk'), u8(0)])) },
+      'attacker.dk': { [request.domain]: frame(answer.domain, Buffer.concat([u8(1), u8(1), text('attacker.dk'), u8(0), noDomainRules])) },
       ...Object.fromEntries(recipients.map(([octets], n) => [`rcpt${n}.`, { [request.account]: octets }])),
       ...Object.fromEntries(
         deliveries.map(([octets], n) => [

@@ -1,8 +1,20 @@
 /** Accounts that live as long as the process, every proof working: for dialogues, tests and a look around. */
 import { type Address, type DomainName, formatAddress, type UserName } from '../../model/address.ts';
-import type { Account, Directory, ProofKind, Service, Step, UnknownUsers } from '../../model/directory.ts';
+import { dayAt } from '../../model/day.ts';
+import type {
+  Account,
+  AccountRules,
+  Alias,
+  Directory,
+  HostedDomain,
+  ProofKind,
+  Service,
+  Step,
+  UnknownUsers,
+} from '../../model/directory.ts';
 import { Fault } from '../../model/fault.ts';
 import type { Mailbox } from '../../model/mailbox.ts';
+import { type AliasLine, aliasOf, parseAliases } from '../passwd/aliases.ts';
 import { checkProof } from '../proofs.ts';
 import { createResolver } from '../resolve.ts';
 import { clearText } from '../schemes/plain.ts';
@@ -16,6 +28,7 @@ export interface MemoryAccount {
   /** Default: all of them. */
   readonly services?: ReadonlySet<Service>;
   readonly language?: string;
+  readonly rules?: AccountRules;
 }
 
 export interface MemoryDirectoryOptions {
@@ -29,6 +42,10 @@ export interface MemoryDirectoryOptions {
   readonly domains?: readonly DomainName[];
   /** Default: bounce. */
   readonly unknownUsers?: UnknownUsers;
+  /** What is known of domains beyond their names. */
+  readonly rules?: ReadonlyMap<DomainName, Partial<HostedDomain>>;
+  /** By domain, as they stand in a file of aliases. */
+  readonly aliases?: ReadonlyMap<DomainName, string>;
 }
 
 const everyService: ReadonlySet<Service> = new Set(['pop3', 'smtp-auth', 'receive', 'web']);
@@ -43,6 +60,12 @@ export function createMemoryDirectory(accounts: ReadonlyMap<string, MemoryAccoun
     { hosted: async (domain) => isHosted(domain), account: async (address) => accounts.get(formatAddress(address)), systemUser },
   );
 
+  const aliases = new Map(Array.from(options.aliases ?? [], ([name, text]) => [name, parseAliases(Buffer.from(text))]));
+
+  function standsFor(line: AliasLine | undefined, domain: DomainName): Alias | undefined {
+    return line && aliasOf(line, domain, () => dayAt(Date.now(), undefined));
+  }
+
   function isHosted(name: DomainName): boolean {
     if (options.domains?.includes(name)) return true;
     for (const { mailbox } of accounts.values()) if (mailbox.domain === name) return true;
@@ -54,8 +77,8 @@ export function createMemoryDirectory(accounts: ReadonlyMap<string, MemoryAccoun
     return found?.mailbox.domain === undefined ? found : undefined;
   }
 
-  function accountOf({ mailbox, services = everyService, language }: MemoryAccount): Account {
-    return { mailbox, services, language };
+  function accountOf({ mailbox, services = everyService, language, rules }: MemoryAccount): Account {
+    return { mailbox, services, language, ...(rules && { rules }) };
   }
 
   function exactly(address: Address): MemoryAccount | undefined {
@@ -95,7 +118,18 @@ export function createMemoryDirectory(accounts: ReadonlyMap<string, MemoryAccoun
     },
 
     async domain(name) {
-      return isHosted(name) ? { name, unknownUsers: options.unknownUsers ?? { kind: 'bounce' } } : undefined;
+      if (!isHosted(name)) return undefined;
+      return { name, unknownUsers: options.unknownUsers ?? { kind: 'bounce' }, ...options.rules?.get(name) };
+    },
+
+    alias: async ({ user, domain }) => standsFor(aliases.get(domain)?.find(user), domain),
+
+    async pattern({ user, domain }) {
+      for (const line of aliases.get(domain)?.matching(user) ?? []) {
+        const found = standsFor(line, domain);
+        if (found !== undefined) return found;
+      }
+      return undefined;
     },
 
     async explain(claim) {

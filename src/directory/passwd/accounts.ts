@@ -1,12 +1,14 @@
 /** Accounts as a line and the files beside it say, and the rules about whose they may be. */
-import { type Address, formatAddress, type UserName } from '../../model/address.ts';
-import type { Account, Service } from '../../model/directory.ts';
+import { type Address, type DomainName, formatAddress, type UserName } from '../../model/address.ts';
+import type { Account, AccountRules, Service } from '../../model/directory.ts';
+import { withoutUndefined } from '../../model/leftOut.ts';
 import type { Log } from '../../model/log.ts';
 import type { Mailbox } from '../../model/mailbox.ts';
+import { parseTarget, qualified } from './aliasTargets.ts';
 import type { Domain, Domains } from './domains.ts';
 import type { HostUsers } from './hostUsers.ts';
 import type { PasswdLine } from './lines.ts';
-import { type AccountSettings, everyService } from './settings.ts';
+import { type AccountSettings, everyService, noAccountSettings, noDomainSettings } from './settings.ts';
 import { type PasswordKind, type PasswordRule, type StoredPassword, storedPassword } from './storedPassword.ts';
 
 export interface Virtual {
@@ -53,6 +55,31 @@ export interface Accounts {
   /** Why a process of this uid can't be used for this account; `undefined`: it can. */
   refusedUid(found: Virtual): string | undefined;
   logRefusedUid(found: Virtual, reason: string): void;
+}
+
+/** `undefined`: nothing is set, as with most accounts. */
+function rulesOf(domain: Domain | undefined, settings: AccountSettings | undefined): AccountRules | undefined {
+  const { accountQuotaOctets, receipts, expireDays } = domain?.settings ?? noDomainSettings;
+  const own = settings ?? noAccountSettings;
+  const rules: AccountRules = {
+    forward: domain === undefined ? [] : forwardedTo(own.forward, domain.name),
+    keepsCopy: own.keepsCopy,
+    vacation: own.vacation,
+    quotaOctets: own.quotaOctets ?? accountQuotaOctets,
+    receipts: own.receipts ?? receipts,
+    expireDays: own.expireDays ?? expireDays,
+  };
+  const isUsual =
+    rules.forward.length === 0 &&
+    rules.vacation === undefined &&
+    rules.quotaOctets === undefined &&
+    rules.receipts === undefined &&
+    rules.expireDays === undefined;
+  return isUsual ? undefined : rules;
+}
+
+function forwardedTo(targets: readonly string[], domain: DomainName): readonly string[] {
+  return [...new Set(targets.flatMap((written) => parseTarget(written) ?? []).map((target) => qualified(target, domain)))];
 }
 
 /** About 1 kB of memory each. */
@@ -134,11 +161,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
     accountOf(found, settings) {
       const services = settings?.services ?? everyService;
-      return {
+      return withoutUndefined({
         mailbox: found.mailbox,
         services: settings?.disabled === true ? services.intersection(new Set<Service>(['receive'])) : services,
         language: settings?.language ?? found.domain?.settings.language,
-      };
+        rules: rulesOf(found.domain, settings),
+      });
     },
 
     passwordOf(found) {

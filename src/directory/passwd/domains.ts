@@ -1,7 +1,8 @@
-/** The folder of a domain: `passwd`, and beside it `domain.toml` and `accounts/`. Each file is watched; none of them is kept open. */
+/** The folder of a domain: `passwd`, and beside it `domain.toml`, `aliases` and `accounts/`. Each file is watched; none of them is kept open. */
 import { join } from 'node:path';
 import type { DomainName, UserName } from '../../model/address.ts';
 import { Fault } from '../../model/fault.ts';
+import { type Aliases, parseAliases } from './aliases.ts';
 import { type PasswdLines, parsePasswd } from './lines.ts';
 import { domainFolders } from './ownership.ts';
 import { type Acting, createFileRule, UnfitFile } from './ownFiles.ts';
@@ -24,6 +25,8 @@ export interface Domain {
   readonly settings: DomainSettings;
   /** @throws Fault temporary where the file is there and makes no sense: nobody can tell what its owner wanted */
   accountSettings(user: UserName): Promise<AccountSettings>;
+  /** `undefined`: there is no such file. @throws Fault temporary where it can't be read */
+  aliases(): Promise<Aliases | undefined>;
 }
 
 export interface Domains {
@@ -43,7 +46,10 @@ interface Files {
   readonly passwd: WatchedFile<PasswdLines>;
   readonly settings: WatchedFile<Understood<DomainSettings>>;
   readonly accountSettings: Domain['accountSettings'];
+  readonly aliases: WatchedFile<Aliases>;
 }
+
+const LARGEST_ALIASES = 16 << 20;
 
 /** Domains kept in memory; more of them work, and are read at each login. */
 const MOST_KNOWN = 100_000;
@@ -67,6 +73,14 @@ export function createDomains(root: string, passwdFile: string, context: Watched
     return lines;
   }
 
+  function loadAliases(path: string, octets: Buffer): Aliases {
+    const aliases = parseAliases(octets);
+    for (const { line, reason } of aliases.skipped) log.warn('directory.skipped-line', { file: path, line, reason });
+    const more = aliases.skippedCount - aliases.skipped.length;
+    if (more > 0) log.warn('directory.skipped-lines', { file: path, more });
+    return aliases;
+  }
+
   function understand<T>(path: string, octets: Buffer, parse: (octets: Buffer) => T): Understood<T> {
     onLoad();
     try {
@@ -85,11 +99,17 @@ export function createDomains(root: string, passwdFile: string, context: Watched
   function createFiles(name: DomainName): Files {
     const folder = join(root, name);
     const passwdPath = join(folder, passwdFile);
+    const aliasesPath = join(folder, 'aliases');
     const accounts = new Map<UserName, WatchedFile<Understood<AccountSettings>>>();
     return {
       passwdPath,
       passwd: new WatchedFile(passwdPath, (octets) => loadPasswd(passwdPath, octets), { ...context, rule: rules.passwd }),
       settings: settingsFile(join(folder, 'domain.toml'), parseDomainSettings),
+      aliases: new WatchedFile(aliasesPath, (octets) => loadAliases(aliasesPath, octets), {
+        ...context,
+        rule: rules.settings,
+        limitOctets: LARGEST_ALIASES,
+      }),
       async accountSettings(user) {
         const file = accounts.get(user) ?? settingsFile(`${folder}/accounts/${user}.toml`, parseAccountSettings);
         // One that can't be read is kept, too: it knows what has been said of it.
@@ -131,7 +151,14 @@ export function createDomains(root: string, passwdFile: string, context: Watched
   }
 
   function domainOf(name: DomainName, files: Files, passwd: PasswdLines, settings: DomainSettings): Domain {
-    return { name, passwdPath: files.passwdPath, passwd, settings, accountSettings: files.accountSettings };
+    return {
+      name,
+      passwdPath: files.passwdPath,
+      passwd,
+      settings,
+      accountSettings: files.accountSettings,
+      aliases: () => files.aliases.current(),
+    };
   }
 
   return {

@@ -1,12 +1,15 @@
 /** Who exists, from the passwd files of the domains: `<root>/<domain>/passwd`. The process acts for one Unix user, who owns all mail, or that of some domains. */
 import { type DomainName, parseDomainName } from '../../model/address.ts';
+import { dayAt } from '../../model/day.ts';
 import type { Directory, UnknownUsers } from '../../model/directory.ts';
 import { Fault } from '../../model/fault.ts';
+import { withoutUndefined } from '../../model/leftOut.ts';
 import type { Log } from '../../model/log.ts';
 import { type Disk, disk as realDisk } from '../../os/disk.ts';
 import { createResolver } from '../resolve.ts';
 import { everyProof, passwordOnly } from '../schemes/scheme.ts';
 import { createAccounts, type Found, type Groups } from './accounts.ts';
+import { aliasOf } from './aliases.ts';
 import { createAnnounced } from './announced.ts';
 import { createAuthentication } from './authentication.ts';
 import { createDomains } from './domains.ts';
@@ -14,6 +17,7 @@ import { explain } from './explain.ts';
 import { type HostUsers, PAM_SERVICE, pamUsers, shadowUsers } from './hostUsers.ts';
 import type { FilesOf } from './ownFiles.ts';
 import { createRememberedPasswords } from './remembered.ts';
+import { noDomainSettings } from './settings.ts';
 import type { PasswordKind } from './storedPassword.ts';
 
 export interface PasswdDirectoryOptions {
@@ -104,6 +108,8 @@ export function createPasswdDirectory(options: PasswdDirectoryOptions): Director
     secret: options.secret,
   });
 
+  const today = () => dayAt(now(), undefined);
+
   return {
     authenticate,
     scramParameters,
@@ -125,7 +131,31 @@ export function createPasswdDirectory(options: PasswdDirectoryOptions): Director
     async domain(name) {
       const domain = await domains.find(name);
       if (domain === undefined && (hostUsers === undefined || name !== defaultDomain)) return undefined;
-      return { name, unknownUsers: domain?.settings.unknownUsers ?? options.unknownUsers ?? { kind: 'bounce' } };
+      const { settings } = domain ?? { settings: noDomainSettings };
+      return withoutUndefined({
+        name,
+        unknownUsers: settings.unknownUsers ?? options.unknownUsers ?? { kind: 'bounce' },
+        aliasOf: settings.aliasOf,
+        foldsSubdomains: settings.foldsSubdomains,
+        quotaOctets: settings.quotaOctets,
+        rewritesSenders: settings.rewritesSenders,
+        popBeforeSmtp: settings.popBeforeSmtp,
+      });
+    },
+
+    async alias({ user, domain: name }) {
+      const aliases = await (await domains.find(name))?.aliases();
+      const line = aliases?.find(user);
+      return line && aliasOf(line, name, today);
+    },
+
+    async pattern({ user, domain: name }) {
+      const aliases = await (await domains.find(name))?.aliases();
+      for (const line of aliases?.matching(user) ?? []) {
+        const found = aliasOf(line, name, today);
+        if (found !== undefined) return found;
+      }
+      return undefined;
     },
   };
 }

@@ -1,5 +1,7 @@
 /** Reads the few keys this room needs from a TOML file of a domain's owner; keys it doesn't know are somebody else's. */
 import { createRequire } from 'node:module';
+import { parseDay } from '../../model/day.ts';
+import { parseSize } from '../../model/size.ts';
 
 const require = createRequire(import.meta.url);
 let library: typeof import('smol-toml') | undefined;
@@ -25,10 +27,20 @@ export interface TomlTable {
   choice<T extends string>(key: string, allowed: readonly T[]): T | undefined;
   /** @throws BadToml unless it is a string */
   text(key: string): string | undefined;
+  /** A string stands there. */
+  isText(key: string): boolean;
   /** @throws BadToml unless it is true or false */
   flag(key: string): boolean | undefined;
   /** @throws BadToml unless it is an array of strings */
   texts(key: string): readonly string[] | undefined;
+  /** @throws BadToml unless it is a whole number within these bounds */
+  integer(key: string, min: number, max: number): number | undefined;
+  /** In octets. @throws BadToml unless it is a size such as "500 MB", or a whole number of octets */
+  size(key: string): number | undefined;
+  /** As `YYYY-MM-DD`. @throws BadToml unless it is a date, or one in a string */
+  day(key: string): string | undefined;
+  /** A table within this one. @throws BadToml unless it is one */
+  table(key: string): TomlTable | undefined;
   /** A complaint about the value of a key. */
   bad(key: string, reason: string): BadToml;
 }
@@ -36,8 +48,10 @@ export interface TomlTable {
 /** @throws BadToml */
 export function readToml(octets: Buffer): TomlTable {
   const text = octets.toString('utf8');
-  const table = parsed(text);
+  return tableOf(parsed(text), text);
+}
 
+function tableOf(table: ReadonlyMap<string, unknown>, text: string): TomlTable {
   const bad = (key: string, reason: string) => new BadToml(lineOf(text, key), `${key}: ${reason}`);
   const value = (key: string): unknown => table.get(key);
 
@@ -54,6 +68,7 @@ export function readToml(octets: Buffer): TomlTable {
       if (found !== undefined && typeof found !== 'string') throw bad(key, 'must be a string');
       return found;
     },
+    isText: (key) => typeof value(key) === 'string',
     flag(key) {
       const found = value(key);
       if (found !== undefined && typeof found !== 'boolean') throw bad(key, 'must be true or false');
@@ -68,6 +83,33 @@ export function readToml(octets: Buffer): TomlTable {
         return one;
       });
     },
+    integer(key, min, max) {
+      const found = value(key);
+      if (found === undefined) return undefined;
+      if (typeof found !== 'number' || !Number.isInteger(found) || found < min || found > max) {
+        throw bad(key, `must be a whole number from ${min} to ${max}`);
+      }
+      return found;
+    },
+    size(key) {
+      const found = value(key);
+      const octets = parseSize(found);
+      if (found !== undefined && octets === undefined) throw bad(key, 'must be a size such as "500 MB", or a number of octets');
+      return octets;
+    },
+    day(key) {
+      const found = value(key);
+      if (found === undefined) return undefined;
+      const day = parseDay(found instanceof Date ? found.toISOString() : found);
+      if (day === undefined) throw bad(key, 'must be a date such as 2026-12-31');
+      return day;
+    },
+    table(key) {
+      const found = value(key);
+      if (found === undefined) return undefined;
+      if (typeof found !== 'object' || found === null || Array.isArray(found) || found instanceof Date) throw bad(key, 'must be a table');
+      return tableOf(new Map(Object.entries(found)), text);
+    },
   };
 }
 
@@ -81,8 +123,8 @@ function parsed(text: string): ReadonlyMap<string, unknown> {
   }
 }
 
-/** Keys of ours stand at the top of the file, bare or quoted, one on a line. */
+/** Keys of ours stand bare or quoted, one on a line; a table by its header. */
 function lineOf(text: string, key: string): number {
-  const at = text.split('\n').findIndex((line) => new RegExp(`^\\s*["']?${key}["']?\\s*=`).test(line));
+  const at = text.split('\n').findIndex((line) => new RegExp(`^\\s*(?:["']?${key}["']?\\s*=|\\[${key}\\])`).test(line));
   return at < 0 ? 1 : at + 1;
 }
