@@ -3,8 +3,16 @@ import { passwordOnly } from '../directory/schemes/scheme.ts';
 import { readAddress, readDomain, readWanted } from './accounts.ts';
 import type { Payload } from './codec.ts';
 import { ask } from './frames.ts';
+import {
+  writeAccountReply,
+  writeAliasReply,
+  writeDomainReply,
+  writeExplained,
+  writeFirstReply,
+  writeLocated,
+  writeScramReply,
+} from './replies.ts';
 import { readClaim, readFirst, readScramParameters } from './requests.ts';
-import { writeAccountReply, writeAliasReply, writeDomainReply, writeExplained, writeFirstReply, writeLocated, writeScramReply } from './replies.ts';
 import { accountOf, mailboxOf, type Service } from './service.ts';
 
 /** The work of answering with one frame; `undefined`: no such question. @throws Malformed */
