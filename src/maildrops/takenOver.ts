@@ -159,8 +159,8 @@ export function inOrder<T extends { readonly uniqueId: string }>(ids: TakenOver 
 export function withTakenOver(maildrop: Maildrop, ids: TakenOver): Maildrop {
   const inside = new Map<MaildropMessage, MaildropMessage>();
   const messages = inOrder(ids, maildrop.messages).map((original): MaildropMessage => {
-    const { octets, receivedAtMs } = original;
-    const message = { uniqueId: shownFor(ids, original.uniqueId), octets, receivedAtMs };
+    const { octets, receivedAtMs, wasRead = false } = original;
+    const message = { uniqueId: shownFor(ids, original.uniqueId), octets, receivedAtMs, wasRead };
     inside.set(message, original);
     return message;
   });

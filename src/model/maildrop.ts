@@ -57,4 +57,6 @@ export interface MaildropMessage {
   readonly octets: number;
   /** When it arrived, in ms since 1970, as far as the store knows: EXPIRE counts from here. */
   readonly receivedAtMs: number;
+  /** It has been marked as read, by an earlier session or by another program. Left out where the store can't know. */
+  readonly wasRead?: boolean;
 }

@@ -4,8 +4,8 @@ import { frames } from './codec.ts';
 import { HEADER, Malformed, MOST_PAYLOAD, tell } from './frames.ts';
 import type { ListingSize } from './replies.ts';
 
-/** Octets of an entry without its unique-id: that one's length, octets, time of arrival. */
-const FIXED = 1 + 8 + 8;
+/** Octets of an entry without its unique-id: octets, time of arrival, whether it was read, the length of its unique-id. */
+const FIXED = 8 + 8 + 1 + 1;
 const LONGEST_ID = 70;
 /** Messages in a maildrop that goes over the wire. */
 export const MOST_MESSAGES = 1 << 21;
@@ -41,7 +41,10 @@ function listingOf(messages: readonly MaildropMessage[]): WrittenListing {
         if (message === undefined) break;
         const { uniqueId } = message;
         if (uniqueId.length === 0 || uniqueId.length > LONGEST_ID) throw new RangeError('a unique-id that is none');
-        to.f64(message.octets).f64(message.receivedAtMs).latin1(uniqueId);
+        to.f64(message.octets)
+          .f64(message.receivedAtMs)
+          .flag(message.wasRead === true)
+          .latin1(uniqueId);
         left -= FIXED + uniqueId.length;
       }
       to.finish();
@@ -57,14 +60,16 @@ export class RemoteMessage implements MaildropMessage {
   readonly uniqueId: string;
   readonly octets: number;
   readonly receivedAtMs: number;
+  readonly wasRead: boolean;
   /** Message-number less one. */
   readonly row: number;
 
-  constructor(row: number, uniqueId: string, octets: number, receivedAtMs: number) {
+  constructor(row: number, uniqueId: string, octets: number, receivedAtMs: number, wasRead: boolean) {
     this.row = row;
     this.uniqueId = uniqueId;
     this.octets = octets;
     this.receivedAtMs = receivedAtMs;
+    this.wasRead = wasRead;
   }
 }
 
@@ -148,9 +153,10 @@ function messagesIn(octets: Buffer, count: number): RemoteMessage[] {
     const receivedAtMs = octets.readDoubleLE(at + 8);
     const start = at + FIXED;
     const end = start + octets.readUInt8(start - 1);
-    if (!Number.isSafeInteger(size) || size < 0 || !Number.isFinite(receivedAtMs) || !isUniqueId(octets, start, end))
+    const wasRead = octets.readUInt8(at + 16);
+    if (wasRead > 1 || !Number.isSafeInteger(size) || size < 0 || !Number.isFinite(receivedAtMs) || !isUniqueId(octets, start, end))
       throw new Malformed('no listing');
-    messages.push(new RemoteMessage(messages.length, octets.toString('latin1', start, end), size, receivedAtMs));
+    messages.push(new RemoteMessage(messages.length, octets.toString('latin1', start, end), size, receivedAtMs, wasRead === 1));
     at = end;
   }
   if (messages.length !== count) throw new Malformed('no listing');

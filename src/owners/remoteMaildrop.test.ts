@@ -24,7 +24,7 @@ async function silentMaildrop(t: TestContext) {
     server.close();
     rmSync(folder, { recursive: true });
   });
-  const message = new RemoteMessage(0, 'a', 10, 0);
+  const message = new RemoteMessage(0, 'a', 10, 0, false);
   // As whoever gives the line back does.
   const maildrop: RemoteMaildrop = new RemoteMaildrop(line, [message], () => {
     line.onLost = undefined;

@@ -234,6 +234,29 @@ export function maildropStoreContract(name: string, make: (t: TestContext) => Pr
     assert.equal(tried.at(-1)?.place, path);
   });
 
+  promise(
+    'a message that was marked as read says so in later sessions, and none does that was left alone',
+    async ({ store, again, files }) => {
+      if (files === undefined) return;
+      await deliverAll(store, 'one', 'two', 'three', 'four');
+      const read = (maildrop: Maildrop) => maildrop.messages.map(({ wasRead }) => wasRead);
+      for (const [noStatus, expected] of [
+        [true, [false, false, false]],
+        [false, [true, false]],
+      ] as const) {
+        {
+          await using maildrop = await store.open(abc, { noStatus });
+          assert.deepEqual(read(maildrop), [false, ...expected.map(() => false)]);
+          await maildrop.update(pick(maildrop, 1), pick(maildrop, 1, 2));
+        }
+        for (const one of [store, again()]) {
+          await using maildrop = await one.open(abc);
+          assert.deepEqual(read(maildrop), expected);
+        }
+      }
+    },
+  );
+
   promise('an update with nothing to do writes nothing', async ({ store, files }) => {
     if (files === undefined) return;
     await deliverAll(store, 'one', 'two');

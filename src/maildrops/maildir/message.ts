@@ -1,4 +1,5 @@
 import type { MaildropMessage } from '../../model/maildrop.ts';
+import { isSeen } from './names.ts';
 
 /** One file of a Maildir. Shared by the sessions and listings of this process; where the file is may change, what it is doesn't. */
 export class MaildirMessage implements MaildropMessage {
@@ -13,7 +14,7 @@ export class MaildirMessage implements MaildropMessage {
   name: string;
   isNew: boolean;
 
-  constructor(facts: Omit<MaildirMessage, 'file'>) {
+  constructor(facts: Omit<MaildirMessage, 'file' | 'wasRead'>) {
     this.uniqueId = facts.uniqueId;
     this.octets = facts.octets;
     this.receivedAtMs = facts.receivedAtMs;
@@ -21,6 +22,10 @@ export class MaildirMessage implements MaildropMessage {
     this.isTwin = facts.isTwin;
     this.name = facts.name;
     this.isNew = facts.isNew;
+  }
+
+  get wasRead(): boolean {
+    return !this.isNew && isSeen(this.name);
   }
 
   /** Its path below the Maildir. */

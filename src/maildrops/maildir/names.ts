@@ -63,6 +63,12 @@ export function withSeen(name: string): string | undefined {
   return `${name.slice(0, colon)}:2,${[...flags].sort().join('')}`;
 }
 
+/** The name has the flag S (seen). */
+export function isSeen(name: string): boolean {
+  const colon = name.lastIndexOf(':2,');
+  return colon !== -1 && name.includes('S', colon);
+}
+
 let counter: number | undefined;
 let lastMs = 0;
 let inThatMs = 0;

@@ -1,5 +1,5 @@
 import type { MaildropMessage } from '../../model/maildrop.ts';
-import type { Rows } from './rows.ts';
+import { READ, type Rows } from './rows.ts';
 
 /** A row with the face of a message. */
 export class MboxMessage implements MaildropMessage {
@@ -21,5 +21,8 @@ export class MboxMessage implements MaildropMessage {
   }
   get receivedAtMs(): number {
     return this.rows.receivedAtMs(this.row);
+  }
+  get wasRead(): boolean {
+    return this.rows.has(this.row, READ);
   }
 }
