@@ -4,6 +4,7 @@ import type { Log } from '../model/log.ts';
 import type { LoginGate } from '../model/loginGate.ts';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
+import type { Receipts } from '../model/receipts.ts';
 import type { SessionCounts } from '../model/report.ts';
 import type { ChannelBinding } from '../sasl/index.ts';
 import type { Speaker } from '../texts/speaker.ts';
@@ -32,6 +33,8 @@ export interface Pop3Host {
   /** Limits that differ by mailbox. Leave it out where they don't: its being there is announced (`EXPIRE 30 USER`). */
   readonly limitsOf?: (mailbox: Mailbox) => Limits;
   readonly lastLogins: LastLogins;
+  /** Told of what is fetched. Left out: nobody is. */
+  readonly receipts?: Receipts | undefined;
   /** Of all sessions of this host. */
   readonly counts: SessionCounts;
 }

@@ -119,6 +119,8 @@ async function open(session: Authorization, { admission, passage }: Admitted, me
     maildrop,
     deleted: new Set(),
     retrieved: new Set(),
+    // `s-`: the session is to leave no trace of having read anything, and a receipt is one.
+    fetching: noStatus ? undefined : host.receipts?.of(account),
     octets,
     listed: false,
     octetsSent: 0,

@@ -2,6 +2,7 @@
 import type { Account, Admission } from '../model/directory.ts';
 import type { Passage, Waiting } from '../model/loginGate.ts';
 import type { Maildrop, MaildropMessage } from '../model/maildrop.ts';
+import type { Fetching } from '../model/receipts.ts';
 import type { Exchange } from '../sasl/index.ts';
 import type { ConnectionFacts, Limits, Pop3Host } from './host.ts';
 import { ok, type Reply, say } from './replies.ts';
@@ -60,6 +61,8 @@ export interface Transaction extends Common {
   readonly deleted: Set<MaildropMessage>;
   /** Sent whole by RETR. */
   readonly retrieved: Set<MaildropMessage>;
+  /** Whoever is told of messages that are sent whole; `undefined`: nobody. */
+  readonly fetching: Fetching | undefined;
   /** Of the messages not marked as deleted. */
   octets: number;
   /** LIST or UIDL told the client of every message. */

@@ -9,6 +9,7 @@ import { config } from './config.ts';
 import { directory } from './directory.ts';
 import { lmtp } from './lmtp.ts';
 import { maildrops } from './maildrops.ts';
+import { mdn } from './mdn.ts';
 import { net } from './net.ts';
 import { os } from './os.ts';
 import { pop3 } from './pop3.ts';
@@ -31,6 +32,7 @@ export const catalogue = {
   ...pop3,
   ...lmtp,
   ...maildrops,
+  ...mdn,
   ...net,
   ...os,
   ...sasl,

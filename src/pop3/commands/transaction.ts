@@ -32,16 +32,19 @@ const RETR = command({
   handle(session, number) {
     const message = messageAt(session, number);
     const { octets } = message;
+    const body = session.maildrop.retrieve(message);
+    const watched = session.fetching?.watch(message, body);
     return {
       status: '+OK',
       line: say(session, '{octets} octets', { octets }),
-      body: session.maildrop.retrieve(message),
+      body: watched?.octets ?? body,
       sent() {
         const { counts } = session.host;
         counts.retrieved++;
         counts.retrievedOctets += octets;
         session.retrieved.add(message);
         session.octetsSent += octets;
+        watched?.sent();
       },
     };
   },
