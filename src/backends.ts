@@ -1,4 +1,5 @@
 /** Which backend stands behind `Directory` and `MaildropStore`: for a front, for an owner's worker, and for the command line. */
+import { randomBytes } from 'node:crypto';
 import { reverse } from 'node:dns/promises';
 import { join } from 'node:path';
 import type { Settings } from './config/index.ts';
@@ -10,11 +11,14 @@ import type { ResolveRules } from './directory/resolve.ts';
 import { loadArgon2 } from './directory/schemes/argon2.ts';
 import { createFileStore, type FileStore, locateMailbox } from './maildrops/index.ts';
 import { createOnceMemory } from './maildrops/onceMemory.ts';
+import { createReceiptDesk, type OpenDesk } from './maildrops/receiptDesk.ts';
+import { loadCompose } from './mdn/receipts.ts';
 import type { Directory } from './model/directory.ts';
 import type { Log } from './model/log.ts';
 import type { Mailbox } from './model/mailbox.ts';
 import type { Location } from './model/maildrop.ts';
 import type { OnceMemory } from './model/onceMemory.ts';
+import type { Submission } from './model/submission.ts';
 import { createReverseNames } from './net/reverseNames.ts';
 import type { Identity } from './os/becomeUser.ts';
 import { disk } from './os/disk.ts';
@@ -22,7 +26,7 @@ import { native } from './os/native.ts';
 import { mayEnter } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
 import { loadSaslprep } from './sasl/saslprep.ts';
-import { loadSmtp } from './submission/index.ts';
+import { createSubmission, loadSmtp } from './submission/index.ts';
 
 export interface DirectoryParts {
   /** Of all processes that answer the same clients. Default: the one in state_dir. */
@@ -74,6 +78,16 @@ export function createOnce({ stateDir }: Settings): OnceMemory {
   return createOnceMemory({ folder: join(stateDir, 'once'), disk, now: Date.now });
 }
 
+/** Receipts that wait for their users, likewise. */
+export function createDesk({ stateDir }: Settings): OpenDesk {
+  return createReceiptDesk({ folder: join(stateDir, 'receipts'), disk, now: Date.now });
+}
+
+/** The way to the host's mail server. To be called as the user that this process is to be. */
+export function createHostSubmission({ hostname, stateDir: folder, submission }: Settings): Submission {
+  return createSubmission({ ...submission, hostname, disk, folder, name: () => randomBytes(12).toString('hex') });
+}
+
 /** How a login name and the way its client came in lead to a domain. */
 export function resolveRules(settings: Settings): ResolveRules {
   const { directory, login, addresses } = settings;
@@ -90,11 +104,15 @@ export function locate(settings: Settings, mailbox: Mailbox): Location {
   return locateMailbox({ disk, places: settings.mailboxes, processUid: process.getuid?.() ?? 0 }, mailbox);
 }
 
-/** What is otherwise loaded when it is first needed, while we may still read it: our own folder can be closed to whom we become. `sends`: by SMTP too. */
-export async function loadModules(user: Identity, { sends = false } = {}): Promise<void> {
+/**
+ * What is otherwise loaded when it is first needed, while we may still read it: our own folder can be closed to whom we become.
+ * `sends`: by SMTP too; `writes`: mail of our own.
+ */
+export async function loadModules(user: Identity, { sends = false, writes = false } = {}): Promise<void> {
   native();
   if (mayEnter(import.meta.dirname, user)) return;
   if (sends) await loadSmtp();
+  if (writes) await loadCompose();
   loadSaslprep();
   loadToml();
   await loadArgon2();

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { createDirectory, createOnce, createStore, loadModules, resolveRules } from './backends.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createDesk, createDirectory, createHostSubmission, createOnce, createStore, loadModules, resolveRules } from './backends.ts';
 import { cannotSendOn, deliver, Spool } from './delivery/index.ts';
 import { admissionOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
@@ -10,6 +11,7 @@ import { openDoors } from './house/doors.ts';
 import { loadMailProtocols, takesMail } from './house/mailProtocols.ts';
 import type { House, HouseOptions } from './house/options.ts';
 import { createLastLogins } from './maildrops/lastLogins.ts';
+import { createReceipts } from './mdn/receipts.ts';
 import { type Address, formatAddress } from './model/address.ts';
 import type { Account } from './model/directory.ts';
 import { Fault } from './model/fault.ts';
@@ -25,7 +27,6 @@ import { requireWritable } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
 import { createRemote } from './owners/remote.ts';
 import type { Pop3Host } from './pop3/host.ts';
-import { createSubmission } from './submission/index.ts';
 import { createSpeaker } from './texts/speaker.ts';
 import { implementation } from './version.ts';
 
@@ -42,7 +43,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   const mailProtocols = takesMail(options) ? await loadMailProtocols() : undefined;
   const { serveMetrics } = options.metrics === undefined ? {} : await import('./observe/metricsServer.ts');
   if (options.become !== undefined) {
-    await loadModules(options.become, { sends: settings.submission.via !== 'sendmail' });
+    await loadModules(options.become, { sends: settings.submission.via !== 'sendmail', writes: true });
     // Afterwards the cache, too, may be closed to us.
     flushCompileCache();
     becomeUser(options.become);
@@ -50,9 +51,18 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   requireWritable('state_dir', settings.stateDir);
   requireWritable('run_dir', settings.runDir);
 
-  const { directory, store, once, lastLogins } = backendsOf(options, log, now);
+  const { directory, store, once, desk, lastLogins } = backendsOf(options, log, now);
   const { admission, keeping } = admissionOf(options, log);
   const speaker = createSpeaker(options.phrasebook);
+  const random = createRandomPool();
+  const language = speaker.match(settings.language) ?? 'en';
+  const submission = createHostSubmission(settings);
+  const receipts = createReceipts({
+    ...{ directory, memory: once, desk, submission, speaker, log, now, random, language },
+    policy: settings.receipts.policy,
+    hostname: settings.hostname,
+    hostDomain: settings.directory.defaultDomain ?? settings.hostname,
+  });
   const host: Pop3Host = {
     directory,
     gate: admission.gate,
@@ -60,22 +70,16 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     speaker,
     log,
     now,
-    random: createRandomPool(),
+    random,
     hostname: settings.hostname,
     implementation,
     mechanisms: settings.login.mechanisms === 'auto' ? undefined : new Set(settings.login.mechanisms),
-    language: speaker.match(settings.language) ?? 'en',
+    language,
     limits: { expireDays: settings.pop3.expireDays, loginDelayS: settings.pop3.loginDelayS },
     lastLogins,
+    receipts,
     counts: noSessionCounts(),
   };
-  const submission = createSubmission({
-    ...settings.submission,
-    hostname: settings.hostname,
-    disk,
-    folder: settings.stateDir,
-    name: () => randomBytes(12).toString('hex'),
-  });
   const spool = { disk, folder: settings.stateDir, name: () => `spool-${randomBytes(12).toString('hex')}` };
   const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool, once, submission });
 
@@ -108,6 +112,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     await Promise.all([metrics?.close(), doors.pop3.stop(graceMs), ...doors.mail.map((listener) => listener.stop(graceMs))]);
     admission.stop();
     await keeping.stop();
+    await Promise.race([receipts.settled(), pause(graceMs, undefined, { ref: false })]);
     await store.close();
   }
 
@@ -149,10 +154,12 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     async drain() {
       // From here on the file is the next generation's.
       await Promise.all([metrics?.close(), keeping.stop(), doors.pop3.drain(), ...doors.mail.map((listener) => listener.drain())]);
+      await receipts.settled();
       await store.close();
     },
     async finish() {
       await Promise.all([doors.pop3.drain(), ...doors.mail.map((listener) => listener.drain())]);
+      await receipts.settled();
       await stop(0);
     },
     stop,
@@ -178,5 +185,11 @@ function backendsOf({ settings, whereabouts }: HouseOptions, log: Log, now: () =
     return { ...remote, lastLogins: { tooSoon: () => false, note() {} } };
   }
   const lastLogins = createLastLogins({ folder: join(settings.stateDir, 'logins'), now, log });
-  return { directory: createDirectory(settings, log), store: createStore(settings, log), once: createOnce(settings), lastLogins };
+  return {
+    directory: createDirectory(settings, log),
+    store: createStore(settings, log),
+    once: createOnce(settings),
+    desk: createDesk(settings),
+    lastLogins,
+  };
 }

@@ -4,10 +4,12 @@ import { statSync } from 'node:fs';
 import type { Settings } from '../config/index.ts';
 import { createResolver } from '../directory/resolve.ts';
 import type { FileStore } from '../maildrops/index.ts';
+import type { OpenDesk } from '../maildrops/receiptDesk.ts';
 import { type Address, formatAddress, parseAddress } from '../model/address.ts';
 import type { Account, Claim, Directory, Step } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { Location } from '../model/maildrop.ts';
+import type { Submission } from '../model/submission.ts';
 import { createLineWriter, createLog } from '../observe/index.ts';
 import { becomeUser, type Identity } from '../os/becomeUser.ts';
 import * as exitCodes from '../os/exitCodes.ts';
@@ -22,18 +24,20 @@ export interface HouseTools {
   /** Whose process would act, where there are many owners. */
   readonly steps: readonly Step[];
   locate(account: Account): Location;
-  /** Needs the rights of the server: to lock, and to write in its folders. */
+  /** These need the rights of the server: to lock, and to write in its folders. */
   store(): FileStore;
+  desk(): OpenDesk;
+  submission(): Submission;
 }
 
 /**
  * @param about what the command looks at: with many owners it decides whom we become
- * @param works the command needs `store`, and folders for it: they are made where the server has never run
+ * @param works the command needs `store`, `desk` or `submission`, and folders for them: they are made where the server has never run
  * @throws StartFailure, Fault
  */
 export async function openHouse(settings: Settings, about: Claim | Address, works = false): Promise<HouseTools> {
   // Loaded first: afterwards the program's own folder can be closed to us.
-  const { createDirectory, createStore, locate, resolveRules } = await import('../backends.ts');
+  const { createDesk, createDirectory, createHostSubmission, createStore, locate, resolveRules } = await import('../backends.ts');
   const mailOwner = identityOf(settings);
   const owner = mailOwner === undefined ? undefined : await ownerOf(settings, mailOwner);
   if (works && owner !== undefined) {
@@ -52,6 +56,8 @@ export async function openHouse(settings: Settings, about: Claim | Address, work
     steps: owner === undefined ? [] : [{ rule: 'owner', outcome: described(owner.identity) }],
     locate: ({ mailbox }) => locate(own, mailbox),
     store: () => createStore(own, log, owner?.identity.lockGid),
+    desk: () => createDesk(own),
+    submission: () => createHostSubmission(own),
   };
 
   /** `undefined`: one owner has all mail, or nobody would act for this name. */

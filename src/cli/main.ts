@@ -7,6 +7,7 @@ import { configCommands } from './commands/config.ts';
 import { explainCommand } from './commands/explain.ts';
 import { mailboxCommands } from './commands/mailbox.ts';
 import { passwdCommands } from './commands/passwd.ts';
+import { receiptCommands } from './commands/receipts.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { tryCommand } from './commands/try.ts';
@@ -37,7 +38,16 @@ const program = new Command('postkasse')
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
 
-for (const add of [serveCommand, statusCommand, configCommands, explainCommand, mailboxCommands, passwdCommands, tryCommand])
+for (const add of [
+  serveCommand,
+  statusCommand,
+  configCommands,
+  explainCommand,
+  mailboxCommands,
+  passwdCommands,
+  receiptCommands,
+  tryCommand,
+])
   add(program, terminal);
 
 try {

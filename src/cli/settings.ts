@@ -31,8 +31,13 @@ export function readSettings(
 }
 
 export function settingsOf(options: ConfigOption, terminal: Terminal): Settings {
+  return speakingSettingsOf(options, terminal).settings;
+}
+
+/** With the translations that the host brought along. */
+export function speakingSettingsOf(options: ConfigOption, terminal: Terminal): { settings: Settings; phrasebook: Phrasebook } {
   const read = readSettings(settingsFile(options));
-  if (!('errors' in read)) return read.settings;
+  if (!('errors' in read)) return read;
   for (const problem of read.errors) terminal.error(formatProblem(problem, terminal.say));
   throw new ExitWith(exitCodes.EX_CONFIG);
 }

@@ -71,6 +71,7 @@ test('the example is accepted as it stands', () => {
         maxRecipients: 1000,
         idleTimeoutS: 300,
       },
+      receipts: { policy: 'never' },
       limits: { connections: 10000, connectionsPerSource: 100, connectionsPerAccount: 20, memoryMb: 1024 },
       throttle: { exemptNetworks: [] },
       log: { level: 'info', format: 'line', to: 'stderr' },

@@ -163,6 +163,13 @@ export function settingsTable(folder: string) {
       sendmail: row(path(folder), '/usr/sbin/sendmail', 'The program, called as everybody calls it: -i -f sender -- recipients.'),
       smtp: row(tcpAddress, '127.0.0.1:25', 'Address and port where the mail server takes mail from this host without a login.'),
     },
+    receipts: {
+      policy: row(
+        oneOf('never', 'ask', 'known-senders', 'always'),
+        'never',
+        'Return receipts for messages that ask for one and are fetched for the first time, where neither the account nor its domain says otherwise. ask: the user decides about each one (`postkasse receipts`). known-senders: it goes out by itself to our own domains and to whom the user had one sent before; about others the user decides.',
+      ),
+    },
     limits: {
       connections: row(integer(1, 1_000_000), 10_000, 'Connections at a time per process and protocol; POP3 and POP3S count together.'),
       connections_per_source: row(

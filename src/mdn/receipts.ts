@@ -7,7 +7,7 @@ import type { MaildropMessage } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
 import { MOST_HEADER, type ReceiptDesk, type Receipts } from '../model/receipts.ts';
 import type { Submission } from '../model/submission.ts';
-import { compose, type Means } from './compose.ts';
+import type { Means } from './compose.ts';
 import { due } from './due.ts';
 import { formatMailAddress } from './mailAddress.ts';
 import type { ReceiptRequest } from './request.ts';
@@ -31,6 +31,11 @@ export interface ReceiptsOptions extends Means {
 export interface ReceiptSending extends Receipts {
   /** Resolves when all that was fetched so far has been looked after. */
   settled(): Promise<void>;
+}
+
+/** Many megabytes, which a process that sends no receipts never needs. */
+export function loadCompose() {
+  return import('./compose.ts');
 }
 
 interface Fetched {
@@ -96,6 +101,7 @@ export function createReceipts(options: ReceiptsOptions): ReceiptSending {
     const language = speaker.match(account.language ?? options.language) ?? options.language;
     const to = formatMailAddress(request.to);
     try {
+      const { compose } = await loadCompose();
       const receipt = await compose({ request, header, consent: 'general', language, nowMs: options.now() }, options);
       await submission.submit([receipt], { sender: '', recipients: [to] });
     } catch (thrown) {

@@ -164,6 +164,11 @@ test('a user of the host has the domain of the host', () => {
   );
 });
 
+test('what is shown to people can not play tricks with their terminal', () => {
+  assert.equal(requestOf(changed('Subject: a\x1b[2Jb =?utf-8?q?c=1B=0Ad=E2=80=AEe?=')).subject, 'a [2Jb c d e');
+  assert.equal(requestOf(changed('Date: \x07now')).date, 'now');
+});
+
 test('a Message-ID that is none is left out', () => {
   const id = (written: string) => requestOf(changed(`Message-ID: ${written}`)).messageId;
   assert.equal(id('<a.b@c>'), '<a.b@c>');

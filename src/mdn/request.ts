@@ -81,8 +81,8 @@ export function readRequest(octets: Uint8Array, recipient: Recipient, whole = tr
     recipient: user,
     originalRecipient: originalRecipientOf(header),
     messageId: /^<[\x21-\x3b\x3d\x3f-\x7e]+>$/.test(messageId) && messageId.length <= LONGEST_ID ? messageId : undefined,
-    subject: decodeWords(header.value('subject') ?? ''),
-    date: header.value('date') ?? '',
+    subject: shown(decodeWords(header.value('subject') ?? '')),
+    date: shown(header.value('date') ?? ''),
     doubts: doubtsOf(header, to, user, recipient),
   };
   return { kind: 'request', request };
@@ -168,6 +168,11 @@ function addressesIn(value: string): readonly MailAddress[] {
 
 function folded({ local, domain }: MailAddress): string {
   return `${local.toLowerCase()}@${domain}`;
+}
+
+/** Nothing that moves a cursor, or turns what stands beside it around. */
+function shown(text: string): string {
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ').trim();
 }
 
 function isAscii({ local }: MailAddress): boolean {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { type Address, parseAddress, parseDomainName } from '../model/address.ts';
 import type { Account, Proof } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
+import { MOST_HEADER } from '../model/receipts.ts';
 import { readWanted } from './accounts.ts';
 import { type FrameWriter, frames, Payload } from './codec.ts';
 import { readFault, writeFault } from './faults.ts';
@@ -145,6 +146,21 @@ test('what is asked about once, and a time that is none', () => {
   assert.throws(() => requests.readFirst(payloadOf(requests.writeFirst(long))), Malformed);
 });
 
+test('a receipt that is to wait, as large as it may be', () => {
+  const of = { address: address('ada@kvt.dk'), system: false };
+  const request = (header: Buffer, to = 'bob@example.org') => ({
+    of,
+    receipt: { uniqueId: 'x'.repeat(70), to, header },
+    unlessKnown: true,
+  });
+  const largest = request(Buffer.alloc(MOST_HEADER, 0x61), `${'b'.repeat(64)}@${'c'.repeat(189)}`);
+  assert.deepEqual(requests.readReceipt(payloadOf(requests.writeReceipt(largest))), largest);
+  const large = request(Buffer.alloc(MOST_HEADER + 1));
+  assert.throws(() => requests.readReceipt(payloadOf(requests.writeReceipt(large))), Malformed);
+  const twoLines = request(Buffer.alloc(0), 'bob@example.org\neve@example.net');
+  assert.throws(() => requests.readReceipt(payloadOf(requests.writeReceipt(twoLines))), Malformed);
+});
+
 test('marks beyond the maildrop, or going back, are malformed', () => {
   const marks = (...runs: number[]) => written((to) => runs.reduce((all, number) => all.u32(number), to.u8(0)));
   for (const runs of [[10, 1], [9, 2], [0, 11], [5, 1, 5, 1], [5, 2, 6, 1], [0, 2 ** 32 - 1], [2 ** 32 - 1, 1], [3]]) {
@@ -224,6 +240,7 @@ test('whatever is read is a value or malformed', () => {
     requests.readRetrieve,
     requests.readDeliver,
     requests.readFirst,
+    requests.readReceipt,
     (from) => requests.readMarks(from, 1000, () => {}),
     readWanted,
     readFault,
@@ -235,6 +252,7 @@ test('whatever is read is a value or malformed', () => {
     replies.readExplained,
     replies.readLocated,
     replies.readFirstReply,
+    replies.readReceiptReply,
   ];
   // Small numbers lead further in than others.
   const payload = fc.array(

@@ -36,6 +36,8 @@ export const ask = {
   first: 40,
   alias: 31,
   pattern: 32,
+  /** Puts a return receipt before the user of a mailbox. */
+  receipt: 45,
 } as const;
 
 /** From worker to front. */
@@ -55,6 +57,7 @@ export const tell = {
   first: 80,
   /** Answers `alias` and `pattern`. */
   alias: 76,
+  receipt: 85,
 } as const;
 
 /** What `hello` says: a front and a worker of different versions don't talk. */

@@ -10,14 +10,15 @@ import {
   writeExplained,
   writeFirstReply,
   writeLocated,
+  writeReceiptReply,
   writeScramReply,
 } from './replies.ts';
-import { readClaim, readFirst, readScramParameters } from './requests.ts';
+import { readClaim, readFirst, readReceipt, readScramParameters } from './requests.ts';
 import { accountOf, mailboxOf, type Service } from './service.ts';
 
 /** The work of answering with one frame; `undefined`: no such question. @throws Malformed */
 export function lookUp(service: Service, type: number, from: Payload): (() => Promise<Buffer>) | undefined {
-  const { directory, once, store } = service;
+  const { desk, directory, once, store } = service;
   switch (type) {
     case ask.account: {
       const wanted = readWanted(from);
@@ -60,6 +61,10 @@ export function lookUp(service: Service, type: number, from: Payload): (() => Pr
       const address = readAddress(from);
       from.end();
       return async () => writeAliasReply(await directory.pattern(address));
+    }
+    case ask.receipt: {
+      const { of, receipt, unlessKnown } = readReceipt(from);
+      return async () => writeReceiptReply(await desk.ask(await mailboxOf(service, of), receipt, unlessKnown));
     }
     default:
       return undefined;

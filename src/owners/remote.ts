@@ -5,10 +5,12 @@ import type { Directory } from '../model/directory.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
+import type { ReceiptDesk } from '../model/receipts.ts';
 import { Lines } from './lines.ts';
 import { createMailboxLines } from './mailboxLines.ts';
 import { createRemoteDirectory } from './remoteDirectory.ts';
 import { createRemoteOnceMemory } from './remoteOnceMemory.ts';
+import { createRemoteReceiptDesk } from './remoteReceiptDesk.ts';
 import { createRemoteStore } from './remoteStore.ts';
 import { createSessions } from './sessions.ts';
 import type { Whereabouts } from './whereabouts.ts';
@@ -48,7 +50,7 @@ export interface RemoteStore extends MaildropStore {
 
 const TIMEOUT_MS = 5 * 60_000;
 
-export function createRemote(options: RemoteOptions): { directory: Directory; store: RemoteStore; once: OnceMemory } {
+export function createRemote(options: RemoteOptions): { directory: Directory; store: RemoteStore; once: OnceMemory; desk: ReceiptDesk } {
   const { whereabouts, log, timeoutMs = TIMEOUT_MS } = options;
   const lines = new Lines({ whereabouts, log, timeoutMs });
   const sessions = createSessions(lines);
@@ -57,5 +59,6 @@ export function createRemote(options: RemoteOptions): { directory: Directory; st
     directory: createRemoteDirectory(options, lines, sessions),
     store: createRemoteStore(mailboxes, lines, sessions),
     once: createRemoteOnceMemory(mailboxes),
+    desk: createRemoteReceiptDesk(mailboxes),
   };
 }

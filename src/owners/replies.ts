@@ -253,4 +253,17 @@ export function readFirstReply(from: Payload): boolean {
   return first;
 }
 
+export type ReceiptOutcome = 'waits' | 'known' | 'full';
+const receiptOutcomes: readonly ReceiptOutcome[] = ['waits', 'known', 'full'];
+
+export function writeReceiptReply(outcome: ReceiptOutcome): Buffer {
+  return plainFrame(tell.receipt, receiptOutcomes.indexOf(outcome));
+}
+
+export function readReceiptReply(from: Payload): ReceiptOutcome {
+  const outcome = from.oneOf(receiptOutcomes);
+  from.end();
+  return outcome;
+}
+
 const nothing = Buffer.alloc(0);

@@ -3,6 +3,7 @@ import type { Address, DomainName } from '../model/address.ts';
 import type { Arrival, Claim, Proof, ScramHash, Service } from '../model/directory.ts';
 import type { Envelope } from '../model/envelope.ts';
 import type { OnceTopic } from '../model/onceMemory.ts';
+import { MOST_HEADER, type WaitingReceipt } from '../model/receipts.ts';
 import { readWanted, services, type Wanted, writeAddress, writeWanted } from './accounts.ts';
 import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
 import { ask, Malformed } from './frames.ts';
@@ -182,6 +183,34 @@ export function readFirst(from: Payload): FirstRequest {
   from.end();
   if (!(lastsS >= 0)) throw new Malformed('no time');
   return { of, topic, key, lastsS };
+}
+
+/** A return receipt that is to wait for the user of a mailbox. */
+export interface ReceiptRequest {
+  readonly of: Wanted;
+  readonly receipt: WaitingReceipt;
+  readonly unlessKnown: boolean;
+}
+
+/** Octets of the address it would go to: RFC 5321 section 4.5.3.1.3, and some for what that doesn't count. */
+const MOST_ADDRESS = 1000;
+
+/** @throws RangeError for a header that is too long */
+export function writeReceipt({ of, receipt: { uniqueId, to, header }, unlessKnown }: ReceiptRequest): Buffer {
+  return frames((frame) => {
+    writeWanted(frame.begin(ask.receipt), of);
+    frame.text(uniqueId).text(to).octets(header).flag(unlessKnown).finish();
+  });
+}
+
+export function readReceipt(from: Payload): ReceiptRequest {
+  const of = readWanted(from);
+  const receipt = { uniqueId: from.text(70), to: from.text(MOST_ADDRESS), header: from.octets(MOST_HEADER) };
+  const unlessKnown = from.flag();
+  from.end();
+  // Written down one a line.
+  if (/[\r\n]/.test(receipt.to)) throw new Malformed('no address');
+  return { of, receipt, unlessKnown };
 }
 
 export type MarkedFor = 'deleted' | 'retrieved';

@@ -5,6 +5,7 @@ import type { Log } from '../model/log.ts';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
+import type { ReceiptDesk } from '../model/receipts.ts';
 import type { Wanted } from './accounts.ts';
 
 export interface LastLogins {
@@ -17,6 +18,7 @@ export interface Service {
   readonly directory: Directory;
   readonly store: MaildropStore;
   readonly once: OnceMemory;
+  readonly desk: ReceiptDesk;
   readonly lastLogins: LastLogins;
   readonly loginDelayS: number;
   readonly log: Log;

@@ -340,6 +340,7 @@ test('whatever a front sends, it gets nothing without a password, and the others
     tell.explained,
     tell.located,
     tell.first,
+    tell.receipt,
   ]);
   const type = fc.oneof(fc.constantFrom(...Object.values(ask), MESSAGE), fc.nat(255));
   const payload = fc.array(fc.oneof(fc.constantFrom(0, 0, 1, 2, 4), fc.nat(255)), { maxLength: 60 });

@@ -5,6 +5,7 @@ import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
+import type { ReceiptDesk } from '../model/receipts.ts';
 import { peerOf } from '../os/peer.ts';
 import type { LastLogins } from './service.ts';
 import { type Host, WorkerConnection } from './workerConnection.ts';
@@ -13,6 +14,7 @@ export interface WorkerOptions {
   readonly directory: Directory;
   readonly store: MaildropStore;
   readonly once: OnceMemory;
+  readonly desk: ReceiptDesk;
   readonly lastLogins: LastLogins;
   /** Seconds from one login to the next; 0: any time. RFC 2449 section 6.5. */
   readonly loginDelayS: number;
@@ -81,6 +83,7 @@ export function createWorkerServer(options: WorkerOptions): WorkerServer {
     directory: options.directory,
     store: options.store,
     once: options.once,
+    desk: options.desk,
     lastLogins: options.lastLogins,
     loginDelayS: options.loginDelayS,
     log,

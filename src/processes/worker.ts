@@ -1,6 +1,6 @@
 /** An owner's worker: becomes the owner of mail for good, and then checks passwords and opens maildrops for the fronts. */
 import { flushCompileCache } from 'node:module';
-import { createDirectory, createOnce, createStore, loadModules } from '../backends.ts';
+import { createDesk, createDirectory, createOnce, createStore, loadModules } from '../backends.ts';
 import type { Settings } from '../config/index.ts';
 import { type HostUsers, ownUser } from '../directory/passwd/hostUsers.ts';
 import { createLastLogins } from '../maildrops/lastLogins.ts';
@@ -76,6 +76,7 @@ export function runWorker(): void {
       directory: createDirectory(settings, log, { systemUsers, filesOf: isMailOwner ? 'mail-owner' : 'owner' }),
       store,
       once: createOnce(settings),
+      desk: createDesk(settings),
       lastLogins: createLastLogins({ folder: `${settings.stateDir}/logins`, now, log }),
       loginDelayS: settings.pop3.loginDelayS,
       log,

@@ -9,6 +9,7 @@ import type { Directory } from '../../src/model/directory.ts';
 import { silent } from '../../src/model/log.ts';
 import type { MaildropStore } from '../../src/model/maildrop.ts';
 import type { OnceMemory } from '../../src/model/onceMemory.ts';
+import type { ReceiptDesk } from '../../src/model/receipts.ts';
 import { createRemote, type RemoteOptions, type RemoteStore } from '../../src/owners/remote.ts';
 import type { Whereabouts, Worker } from '../../src/owners/whereabouts.ts';
 import { createWorkerServer, type WorkerOptions, type WorkerServer } from '../../src/owners/worker.ts';
@@ -27,6 +28,7 @@ export interface OwnerHouse {
   readonly directory: Directory;
   readonly store: RemoteStore;
   readonly once: OnceMemory;
+  readonly desk: ReceiptDesk;
   /** In the order of the owners. */
   readonly servers: readonly WorkerServer[];
   readonly whereabouts: Whereabouts;
@@ -70,6 +72,7 @@ export function usualWorker(directory: Directory, store: MaildropStore): WorkerO
     directory,
     store,
     once: createMemoryOnceMemory(Date.now),
+    desk: { ask: async () => 'waits' },
     lastLogins: { tooSoon: () => false, note() {} },
     loginDelayS: 0,
     log: silent,
