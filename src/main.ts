@@ -9,6 +9,7 @@ import { admissionOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
 import { openDoors } from './house/doors.ts';
 import { loadMailProtocols, takesMail } from './house/mailProtocols.ts';
+import { onwardMail } from './house/onward.ts';
 import type { House, HouseOptions } from './house/options.ts';
 import { createLastLogins } from './maildrops/lastLogins.ts';
 import { createReceipts } from './mdn/receipts.ts';
@@ -80,8 +81,9 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     receipts,
     counts: noSessionCounts(),
   };
+  const onward = onwardMail(settings, { directory, submission, once, speaker, language, log, now });
   const spool = { disk, folder: settings.stateDir, name: () => `spool-${randomBytes(12).toString('hex')}` };
-  const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool, once, submission });
+  const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool, onward });
 
   const lag = startLagMeter(() => performance.now());
   const state = (): FrontReport =>
@@ -112,7 +114,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     await Promise.all([metrics?.close(), doors.pop3.stop(graceMs), ...doors.mail.map((listener) => listener.stop(graceMs))]);
     admission.stop();
     await keeping.stop();
-    await Promise.race([receipts.settled(), pause(graceMs, undefined, { ref: false })]);
+    await Promise.race([Promise.all([receipts.settled(), onward.answers.settled()]), pause(graceMs, undefined, { ref: false })]);
     await store.close();
   }
 
@@ -154,7 +156,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     async drain() {
       // From here on the file is the next generation's.
       await Promise.all([metrics?.close(), keeping.stop(), doors.pop3.drain(), ...doors.mail.map((listener) => listener.drain())]);
-      await receipts.settled();
+      await Promise.all([receipts.settled(), onward.answers.settled()]);
       await store.close();
     },
     async finish() {

@@ -67,6 +67,7 @@ test('the example is accepted as it stands', () => {
       delivery: {
         recipientDelimiter: '+',
         foldSubdomains: false,
+        srs: true,
         maxMessageOctets: 104857600,
         maxRecipients: 1000,
         idleTimeoutS: 300,

@@ -141,6 +141,11 @@ export function settingsTable(folder: string) {
     },
     delivery: {
       recipient_delimiter: row(delimiter, '+', 'Parts user and tag in user+tag@domain. "": no tags.'),
+      srs: row(
+        boolean,
+        true,
+        "Give mail that goes on to other hosts an envelope sender in the domain that sends it on (SRS), so that SPF holds there and bounces come back here. A domain's `srs` says otherwise.",
+      ),
       fold_subdomains: row(
         boolean,
         false,

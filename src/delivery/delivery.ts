@@ -9,7 +9,7 @@ import type { MaildropStore } from '../model/maildrop.ts';
 import type { Octets } from '../model/octets.ts';
 import type { Destination } from './resolver.ts';
 import type { ReceivedMessage } from './spool.ts';
-import { type Reception, traceFields } from './traceFields.ts';
+import { onwardFields, type Reception, traceFields } from './traceFields.ts';
 import { Undeliverable } from './undeliverable.ts';
 
 export interface Recipient {
@@ -39,22 +39,34 @@ export interface Onward {
   /** The destination, and the domain of ours whose mail it is. */
   readonly address: string;
   readonly by: HostedDomain;
+  /** Of the message as it came here. */
   readonly envelope: Envelope;
-  readonly reception: Reception;
-  /** All header fields of the message that say where it was delivered before, in lower case. */
-  readonly deliveredTo: ReadonlySet<string>;
+  /** Of this transaction, as in the log. */
+  readonly id: string;
+}
+
+/** Somebody whose mail has arrived, or has gone on. */
+export interface Delivered {
+  readonly account: Account;
+  readonly envelope: Envelope;
+  /** The beginning of the message, with its header. */
+  readonly head: Uint8Array;
 }
 
 export interface DeliveryOptions {
   readonly store: MaildropStore;
   /** Resolves when whoever takes the message has it. @throws Fault */
   readonly sendOn: (content: Octets, onward: Onward) => Promise<void>;
+  /** Told when nothing can come in between any more, once for each recipient that led to the account. Returns at once and never throws. */
+  readonly delivered?: ((delivered: Delivered) => void) | undefined;
   /** Milliseconds of a clock that only goes forward. */
   readonly clock: () => number;
 }
 
 /** Deliveries of one message that run side by side: each of them may hold a copy. */
 const sideBySide = 8;
+/** Received lines of a message that has come far enough: RFC 5321 section 6.3 says at least 100. */
+const MOST_HOPS = 100;
 
 /** What says where a message has been must be ours; the same names further down are somebody else's word. */
 const forgeable = ['Delivered-To', 'Return-Path'];
@@ -65,11 +77,12 @@ const repeated = { names: ['X-Original-To'], above: 'Received' };
 export async function deliver(
   message: ReceivedMessage,
   transaction: Transaction,
-  { store, sendOn, clock }: DeliveryOptions,
+  { store, sendOn, delivered, clock }: DeliveryOptions,
 ): Promise<readonly Outcome[]> {
   const header = readHeader(message.head);
   const content = singlePiece(editFields(message.content, { strip: forgeable, stripOnTop: repeated }));
   const deliveries = new Map<string, Promise<Outcome>>();
+  const goneOn = new Map<string, Promise<void>>();
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -93,6 +106,7 @@ export async function deliver(
       receivedAt: transaction.receivedAt,
     };
     const fault = await toAll(recipient.destinations, envelope);
+    if (fault === undefined) tell(recipient.destinations, envelope);
     return { fault, ms: clock() - startedAt };
   };
 
@@ -116,8 +130,25 @@ export async function deliver(
     await store.deliver(mailbox, following(fields, content), envelope);
   }
 
+  /** Wherever recipients of the same message lead to the same address, it goes there once. */
   function goOn({ address, by }: Extract<Destination, { kind: 'forward' }>, envelope: Envelope): Promise<void> {
-    return sendOn(message.content, { address, by, envelope, reception: transaction.reception, deliveredTo: header.deliveredTo });
+    const key = address.toLowerCase();
+    const going = goneOn.get(key) ?? goOnNow({ address, by, envelope, id: transaction.reception.id });
+    goneOn.set(key, going);
+    return going;
+  }
+
+  async function goOnNow(onward: Onward): Promise<void> {
+    const { envelope } = onward;
+    const hasBeenHere = header.deliveredTo.has(envelope.recipient.toLowerCase());
+    if (hasBeenHere || header.hops >= MOST_HOPS) throw new Undeliverable('5.4.6', 'mail forwarding loop');
+    const fields = Buffer.from(onwardFields(envelope, transaction.reception) + header.gap);
+    // Nothing of it is touched: signatures hold at its next stop.
+    await sendOn(following(fields, message.content), onward);
+  }
+
+  function tell(destinations: readonly Destination[], envelope: Envelope): void {
+    for (const one of destinations) if (one.kind === 'account') delivered?.({ account: one.account, envelope, head: message.head });
   }
 
   return Promise.all(
@@ -133,6 +164,8 @@ export async function deliver(
 interface ReadHeader {
   /** In lower case. */
   readonly deliveredTo: ReadonlySet<string>;
+  /** Received lines. */
+  readonly hops: number;
   /** What the deliverer put there. */
   readonly originalTo: string | undefined;
   /** What keeps a message that begins with white space from going on where the last new field ends. */
@@ -141,7 +174,8 @@ interface ReadHeader {
 
 function readHeader(head: Uint8Array): ReadHeader {
   const deliveredTo = new Set(fieldValues(head, 'Delivered-To').map((value) => value.toLowerCase()));
-  return { deliveredTo, originalTo: originalTo(head), gap: head[0] === 0x20 || head[0] === 0x09 ? '\r\n' : '' };
+  const hops = fieldValues(head, 'Received').length;
+  return { deliveredTo, hops, originalTo: originalTo(head), gap: head[0] === 0x20 || head[0] === 0x09 ? '\r\n' : '' };
 }
 
 /** Postfix' lmtp(8) with flags=O puts X-Original-To first; one below a Received line came from elsewhere. */

@@ -7,7 +7,7 @@ import { type Account, type HostedDomain, noAccountRules, type Step } from '../m
 import { type EnvelopeAddress, parseEnvelopeAddress } from '../model/envelopeAddress.ts';
 import { Fault } from '../model/fault.ts';
 import type { Destination, ResolverOptions } from './resolver.ts';
-import { type Found, type Question, rules } from './rules.ts';
+import { type Found, type Question, rulesOf } from './rules.ts';
 import { Undeliverable } from './undeliverable.ts';
 
 /** Addresses on one way, and looked at in all: an owner's mistake must not keep us busy. */
@@ -91,7 +91,7 @@ export class Expansion {
   }
 
   async #tryRules(question: Question): Promise<Nothing> {
-    for (const rule of rules) {
+    for (const rule of rulesOf(this.#options)) {
       const found = await rule.find(question, this.#options);
       this.steps.push({ rule: rule.name, outcome: found ? inWords(found) : 'does not apply' });
       if (found === undefined) continue;

@@ -2,11 +2,15 @@
 import { type DomainName, formatAddress, parseUserName } from '../model/address.ts';
 import type { Account, Alias, Directory, HostedDomain } from '../model/directory.ts';
 import type { EnvelopeAddress } from '../model/envelopeAddress.ts';
+import type { Srs } from './srs.ts';
+import { Undeliverable } from './undeliverable.ts';
 
 export interface RuleOptions {
   readonly directory: Pick<Directory, 'account' | 'domain' | 'alias' | 'pattern'>;
   /** Parts user and tag; empty: there are no tags. */
   readonly recipientDelimiter: string;
+  /** Knows bounces of mail that went on from here; left out where none does. */
+  readonly srs?: Pick<Srs, 'reverse'> | undefined;
 }
 
 export interface Question {
@@ -23,7 +27,7 @@ export type Found =
 
 export interface Rule {
   readonly name: string;
-  /** `undefined`: it doesn't apply. @throws Fault temporary */
+  /** `undefined`: it doesn't apply. @throws Fault temporary; Undeliverable */
   find(question: Question, options: RuleOptions): Promise<Found | undefined>;
 }
 
@@ -35,6 +39,18 @@ const exactAccount: Rule = {
 const alias: Rule = {
   name: 'alias',
   find: ({ recipient, domain }, options) => aliasOf(recipient.local, domain, options),
+};
+
+/** Whoever sends to such an address: who knows the sender is not asked, and nobody can make one up. What goes on from here is sent on as all mail is. */
+const bounce: Rule = {
+  name: 'bounce of mail that went on',
+  async find({ recipient, domain }, { srs }) {
+    const reversed = srs?.reverse(recipient.local, domain.name);
+    if (reversed === undefined) return undefined;
+    if (reversed.kind === 'address') return { kind: 'addresses', name: recipient.local, targets: [reversed.address] };
+    if (reversed.kind === 'expired') throw new Undeliverable('5.7.1', 'this address was good for a few weeks, which are over');
+    throw new Undeliverable('5.1.1', 'no such user here');
+  },
 };
 
 const taggedUser: Rule = {
@@ -75,7 +91,12 @@ const unknownUsers: Rule = {
 };
 
 /** In this order. That a subdomain is folded into the domain above it is decided before, where the domain is looked for. */
-export const rules: readonly Rule[] = [exactAccount, alias, taggedUser, pattern, aliasDomain, unknownUsers];
+const rules: readonly Rule[] = [exactAccount, alias, bounce, taggedUser, pattern, aliasDomain, unknownUsers];
+const withoutBounces = rules.filter((rule) => rule !== bounce);
+
+export function rulesOf({ srs }: RuleOptions): readonly Rule[] {
+  return srs === undefined ? withoutBounces : rules;
+}
 
 async function accountOf(local: string, { name }: HostedDomain, { directory }: RuleOptions): Promise<Found | undefined> {
   const user = parseUserName(local);

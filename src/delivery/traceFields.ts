@@ -23,16 +23,23 @@ export interface TraceEnvelope {
 }
 
 /** Return-Path, Delivered-To, X-Original-To and Received, each ended by CRLF. `deliveredTo`: the mailbox's name. */
-export function traceFields(
-  deliveredTo: string,
-  envelope: TraceEnvelope,
-  { protocol, clientName, clientAddress, hostname, id }: Reception,
-): string {
-  const address = clientAddress === undefined ? '' : ` ([${isIPv6(clientAddress) ? `IPv6:${clientAddress}` : clientAddress}])`;
+export function traceFields(deliveredTo: string, envelope: TraceEnvelope, reception: Reception): string {
   return (
     `Return-Path: <${envelope.sender}>\r\n` +
     `Delivered-To: ${deliveredTo}\r\n` +
     `X-Original-To: ${envelope.originalRecipient}\r\n` +
+    received(envelope, reception)
+  );
+}
+
+/** Of a message that goes on from here: Delivered-To, by which we know it again if it comes back, and Received. Return-Path is for its last stop. */
+export function onwardFields(envelope: TraceEnvelope, reception: Reception): string {
+  return `Delivered-To: ${envelope.recipient}\r\n${received(envelope, reception)}`;
+}
+
+function received(envelope: TraceEnvelope, { protocol, clientName, clientAddress, hostname, id }: Reception): string {
+  const address = clientAddress === undefined ? '' : ` ([${isIPv6(clientAddress) ? `IPv6:${clientAddress}` : clientAddress}])`;
+  return (
     `Received: from ${helo(clientName)}${address}\r\n` +
     `\tby ${hostname} with ${protocol} id ${id}\r\n` +
     `\tfor <${envelope.recipient}>; ${mailDate(envelope.receivedAt)}\r\n`

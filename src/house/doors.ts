@@ -3,11 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { AdmissionControl } from '../admission/index.ts';
 import type { ListenSettings } from '../config/index.ts';
-import { cannotSendOn, createResolver } from '../delivery/index.ts';
+import { createResolver } from '../delivery/index.ts';
 import type { SpoolOptions } from '../delivery/spool.ts';
 import { Networks } from '../model/networks.ts';
-import type { OnceMemory } from '../model/onceMemory.ts';
-import type { Submission } from '../model/submission.ts';
 import type { Certificates } from '../net/certificates.ts';
 import { LineServer } from '../net/lineServer.ts';
 import type { MailListener, MailListenerOptions } from '../net/mailListener.ts';
@@ -17,6 +15,7 @@ import type { Pop3Host } from '../pop3/host.ts';
 import type { Session } from '../pop3/session.ts';
 import { affordableConnections, watchOverload } from './capacity.ts';
 import type { loadMailProtocols } from './mailProtocols.ts';
+import type { OnwardMail } from './onward.ts';
 import type { HouseOptions } from './options.ts';
 
 export interface DoorParts {
@@ -27,8 +26,7 @@ export interface DoorParts {
   readonly mailProtocols: Awaited<ReturnType<typeof loadMailProtocols>> | undefined;
   /** Where a message is while it comes in. */
   readonly spool: SpoolOptions;
-  readonly once: OnceMemory;
-  readonly submission: Submission;
+  readonly onward: OnwardMail;
 }
 
 export interface Doors {
@@ -39,7 +37,7 @@ export interface Doors {
 /** Resolves when all are open. @throws Error with `code` */
 export async function openDoors(options: HouseOptions, parts: DoorParts): Promise<Doors> {
   const { settings, sockets, connection } = options;
-  const { host, admission, certificates, mailProtocols, spool } = parts;
+  const { host, admission, certificates, mailProtocols, spool, onward } = parts;
   const { log } = host;
   const shared = {
     maxConnectionsPerSource: settings.limits.connectionsPerSource,
@@ -71,13 +69,15 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     recipientDelimiter: settings.delivery.recipientDelimiter,
     defaultDomain: settings.directory.defaultDomain,
     foldSubdomains: settings.delivery.foldSubdomains,
+    srs: onward.srs,
   });
   const mailOptions: Omit<MailListenerOptions, 'listen' | 'proxyProtocolFrom'> = {
     ...shared,
     maxConnections: maxConnections.bringing,
     resolver,
     store: host.store,
-    sendOn: cannotSendOn,
+    sendOn: onward.sendOn,
+    delivered: (delivered) => onward.answers.consider(delivered),
     speaker: host.speaker,
     log,
     now: host.now,

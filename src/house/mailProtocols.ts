@@ -14,6 +14,7 @@ export async function loadMailProtocols() {
   const [{ startLmtpListener }, { startSmtpReceiver }] = await Promise.all([
     import('../net/lmtpListener.ts'),
     import('../net/smtpReceiver.ts'),
+    import('../delivery/vacationMessage.ts'),
   ]);
   return { lmtp: startLmtpListener, smtp: startSmtpReceiver };
 }

@@ -8,6 +8,7 @@ import { common } from './common.ts';
 import { config } from './config.ts';
 import { directory } from './directory.ts';
 import { lmtp } from './lmtp.ts';
+import { mail } from './mail.ts';
 import { maildrops } from './maildrops.ts';
 import { mdn } from './mdn.ts';
 import { net } from './net.ts';
@@ -31,6 +32,7 @@ export const catalogue = {
   ...directory,
   ...pop3,
   ...lmtp,
+  ...mail,
   ...maildrops,
   ...mdn,
   ...net,

@@ -14,6 +14,10 @@ export const lmtp = {
     da: 'post kan ikke gå videre til andre værter herfra',
     de: 'Post kann von hier nicht an andere Hosts weitergehen',
   },
+  'this address was good for a few weeks, which are over': {
+    da: 'denne adresse gjaldt i nogle uger, og de er gået',
+    de: 'diese Adresse galt einige Wochen, und die sind vorbei',
+  },
   'mail forwarding loop': { da: 'posten kører i ring', de: 'die Post läuft im Kreis' },
   'message too large, the limit is {limit} octets': {
     da: 'beskeden er for stor, grænsen er {limit} oktetter',
