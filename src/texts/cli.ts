@@ -2,6 +2,10 @@ import type { Translation } from './index.ts';
 
 export const cli = {
   '{file}: no mistakes found': { da: '{file}: ingen fejl fundet', de: '{file}: keine Fehler gefunden' },
+  'mail for {name}:': { da: 'post til {name}:', de: 'Post für {name}:' },
+  'goes on to {address}, for {domain}': { da: 'går videre til {address}, for {domain}', de: 'geht weiter an {address}, für {domain}' },
+  '{name} keeps no copy': { da: '{name} beholder ingen kopi', de: '{name} behält keine Kopie' },
+  'rests with {name}: {path}': { da: 'ligger hos {name}: {path}', de: 'liegt bei {name}: {path}' },
   'mailbox: {path} ({format})': { da: 'postkasse: {path} ({format})', de: 'Postfach: {path} ({format})' },
   'mailbox: {path} ({format}, not there yet)': {
     da: 'postkasse: {path} ({format}, findes ikke endnu)',
