@@ -4,7 +4,7 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createDesk, createDirectory, createHostSubmission, createOnce, createStore, loadModules, resolveRules } from './backends.ts';
-import { cannotSendOn, deliver, Spool } from './delivery/index.ts';
+import { cannotSendOn, deliver, noPartialDeliveries, Spool } from './delivery/index.ts';
 import { admissionOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
 import { openDoors } from './house/doors.ts';
@@ -143,7 +143,12 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       };
       try {
         const transaction = { sender: '', recipients: [recipient], reception, receivedAt: new Date(now()) };
-        const [outcome] = await deliver(message, transaction, { store, sendOn: cannotSendOn, clock: () => performance.now() });
+        const [outcome] = await deliver(message, transaction, {
+          store,
+          sendOn: cannotSendOn,
+          partial: noPartialDeliveries,
+          clock: () => performance.now(),
+        });
         if (outcome?.fault) throw outcome.fault;
       } finally {
         message.close();

@@ -14,6 +14,7 @@ import type { MaildropStore } from '../model/maildrop.ts';
 import type { Octets } from '../model/octets.ts';
 import { disk } from '../os/disk.ts';
 import { cannotSendOn, deliver, type Recipient, type Transaction } from './delivery.ts';
+import { noPartialDeliveries } from './partialDeliveries.ts';
 import { memoryLimitOctets, type ReceivedMessage, Spool } from './spool.ts';
 import { traceFields } from './traceFields.ts';
 import { Undeliverable } from './undeliverable.ts';
@@ -87,7 +88,12 @@ test('trace fields come first, and whoever wrote them before is not believed', a
   const message =
     'Delivered-To: someone@else.example\r\nReceived: from a\r\n\tby b\r\nreturn-path:\r\n <forged@x.example>\r\nSubject: x\r\nRETURN-PATH: <again@x.example>\r\n' +
     '\r\nReturn-Path: in the body\r\n';
-  const outcomes = await deliver(inMemory(message), transactionOf(await recipients('abc@kvt.dk')), { store, sendOn: cannotSendOn, clock });
+  const outcomes = await deliver(inMemory(message), transactionOf(await recipients('abc@kvt.dk')), {
+    store,
+    sendOn: cannotSendOn,
+    partial: noPartialDeliveries,
+    clock,
+  });
   assert.deepEqual(outcomes, [{ fault: undefined, ms: 0 }]);
   assert.deepEqual(kept, [
     {
@@ -109,7 +115,12 @@ test('the original recipient: ORCPT, else what the deliverer put above the first
   ];
   for (const [message, recipient, original] of cases) {
     const { store, kept } = collector();
-    await deliver(inMemory(message), transactionOf(await recipients(recipient)), { store, sendOn: cannotSendOn, clock });
+    await deliver(inMemory(message), transactionOf(await recipients(recipient)), {
+      store,
+      sendOn: cannotSendOn,
+      partial: noPartialDeliveries,
+      clock,
+    });
     const address = typeof recipient === 'string' ? recipient : recipient[0];
     assert.equal(kept[0]?.envelope.originalRecipient, original);
     assert.equal(kept[0]?.text, trace(address, original) + (message === ours ? rest : message));
@@ -121,7 +132,7 @@ test('a message that was delivered here before is going round in circles', async
   const [looping, fine] = await deliver(
     inMemory('Subject: x\r\ndelivered-to: ABC@kvt.dk\r\n\r\n'),
     transactionOf(await recipients('abc@kvt.dk', 'kvt@kvt.dk')),
-    { store, sendOn: cannotSendOn, clock },
+    { store, sendOn: cannotSendOn, partial: noPartialDeliveries, clock },
   );
   assert.ok(looping?.fault instanceof Undeliverable);
   assert.equal(looping.fault.status, '5.4.6');
@@ -135,7 +146,7 @@ test('a message that was delivered here before is going round in circles', async
 test('one outcome a recipient, one that fails does not disturb the others, and the same one twice is one delivery', async () => {
   const { store, kept } = collector();
   const to = await recipients('abc@kvt.dk', 'full@kvt.dk', 'kvt@kvt.dk', 'abc@kvt.dk', 'abc+tag@kvt.dk');
-  const outcomes = await deliver(inMemory('\r\n'), transactionOf(to), { store, sendOn: cannotSendOn, clock });
+  const outcomes = await deliver(inMemory('\r\n'), transactionOf(to), { store, sendOn: cannotSendOn, partial: noPartialDeliveries, clock });
   assert.deepEqual(
     outcomes.map(({ fault }) => fault?.kind),
     [undefined, 'over-quota', undefined, undefined, undefined],
@@ -159,14 +170,24 @@ test('many recipients wait for each other, eight at a time', async () => {
     },
   };
   const names = Array.from({ length: 50 }, (_, n) => `abc+${n}@kvt.dk`);
-  const outcomes = await deliver(inMemory('\r\n'), transactionOf(await recipients(...names)), { store, sendOn: cannotSendOn, clock });
+  const outcomes = await deliver(inMemory('\r\n'), transactionOf(await recipients(...names)), {
+    store,
+    sendOn: cannotSendOn,
+    partial: noPartialDeliveries,
+    clock,
+  });
   assert.equal(outcomes.filter(({ fault }) => fault === undefined).length, 50);
   assert.equal(most, 8);
 });
 
 test('a message that begins with white space does not go on where the Received line ends', async () => {
   const { store, kept } = collector();
-  await deliver(inMemory(' text\r\n'), transactionOf(await recipients('abc@kvt.dk')), { store, sendOn: cannotSendOn, clock });
+  await deliver(inMemory(' text\r\n'), transactionOf(await recipients('abc@kvt.dk')), {
+    store,
+    sendOn: cannotSendOn,
+    partial: noPartialDeliveries,
+    clock,
+  });
   assert.equal(kept[0]?.text, `${trace()}\r\n text\r\n`);
 });
 
@@ -216,7 +237,12 @@ test('a large message keeps its octets on the way to each mailbox', async (t) =>
   for (let at = 0; at < body.length; at += 65_536) await spool.write(Buffer.from(body.slice(at, at + 65_536)));
   const message = await spool.finish();
   const { store, kept } = collector();
-  await deliver(message, transactionOf(await recipients('abc@kvt.dk', 'kvt@kvt.dk')), { store, sendOn: cannotSendOn, clock });
+  await deliver(message, transactionOf(await recipients('abc@kvt.dk', 'kvt@kvt.dk')), {
+    store,
+    sendOn: cannotSendOn,
+    partial: noPartialDeliveries,
+    clock,
+  });
   message.close();
   assert.deepEqual(
     kept.map(({ text, mailbox }) => text === `${trace(mailbox, mailbox, mailbox)}Subject: x\r\n\r\n${body}`),

@@ -7,6 +7,7 @@ import type { Envelope } from '../model/envelope.ts';
 import { Fault } from '../model/fault.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { Octets } from '../model/octets.ts';
+import type { PartialDeliveries } from './partialDeliveries.ts';
 import type { Destination } from './resolver.ts';
 import type { ReceivedMessage } from './spool.ts';
 import { onwardFields, type Reception, traceFields } from './traceFields.ts';
@@ -59,9 +60,13 @@ export interface DeliveryOptions {
   readonly sendOn: (content: Octets, onward: Onward) => Promise<void>;
   /** Told when nothing can come in between any more, once for each recipient that led to the account. Returns at once and never throws. */
   readonly delivered?: ((delivered: Delivered) => void) | undefined;
+  /** Who has a message of which others haven't their copy yet. */
+  readonly partial: PartialDeliveries;
   /** Milliseconds of a clock that only goes forward. */
   readonly clock: () => number;
 }
+
+type Work = () => Promise<void>;
 
 /** Deliveries of one message that run side by side: each of them may hold a copy. */
 const sideBySide = 8;
@@ -77,7 +82,7 @@ const repeated = { names: ['X-Original-To'], above: 'Received' };
 export async function deliver(
   message: ReceivedMessage,
   transaction: Transaction,
-  { store, sendOn, delivered, clock }: DeliveryOptions,
+  { store, sendOn, delivered, partial, clock }: DeliveryOptions,
 ): Promise<readonly Outcome[]> {
   const header = readHeader(message.head);
   const content = singlePiece(editFields(message.content, { strip: forgeable, stripOnTop: repeated }));
@@ -105,23 +110,39 @@ export async function deliver(
       originalRecipient: recipient.original ?? header.originalTo ?? recipient.address,
       receivedAt: transaction.receivedAt,
     };
-    const fault = await toAll(recipient.destinations, envelope);
+    const fault = await toAll(recipient, envelope);
     if (fault === undefined) tell(recipient.destinations, envelope);
     return { fault, ms: clock() - startedAt };
   };
 
-  /** Mailboxes first: what fails there is tried again without anybody elsewhere having had the message. */
-  async function toAll(destinations: readonly Destination[], envelope: Envelope): Promise<Fault | undefined> {
-    const here = destinations.flatMap((one) => (one.kind === 'account' && one.keeps ? [() => keep(one.account, envelope)] : []));
-    const onward = destinations.flatMap((one) => (one.kind === 'forward' ? [() => goOn(one, envelope)] : []));
-    return (await firstFault(here)) ?? (await firstFault(onward));
+  /** Mailboxes first; who has it since an earlier try is left out. */
+  async function toAll({ address, destinations }: Recipient, envelope: Envelope): Promise<Fault | undefined> {
+    const here = new Map<string, Work>();
+    const onward = new Map<string, Work>();
+    for (const one of destinations) {
+      if (one.kind === 'forward') onward.set(`→ ${one.address}`, () => goOn(one, envelope));
+      else if (one.keeps) here.set(one.account.mailbox.name, () => keep(one.account, envelope));
+    }
+    if (here.size + onward.size < 2) return worst(await tryAll([...here, ...onward], new Set()));
+    const course = { content: message.content, sender: transaction.sender, recipient: `${address}\n${envelope.originalRecipient}` };
+    const had = await partial.had(course);
+    const has = new Set(had);
+    const fault = worst([...(await tryAll(here, has)), ...(await tryAll(onward, has))]);
+    if (fault !== undefined && isWorthATry(fault)) {
+      if (has.size > had.size) await partial.note(course, has);
+    } else if (had.size > 0) await partial.forget(course);
+    return fault;
   }
 
-  /** One that may pass by trying again comes before one that won't. */
-  async function firstFault(works: readonly (() => Promise<void>)[]): Promise<Fault | undefined> {
-    const settled = await Promise.allSettled(works.map(inTurn));
-    const faults = settled.flatMap((result) => (result.status === 'rejected' ? [Fault.from(result.reason)] : []));
-    return faults.find((fault) => fault.kind === 'temporary') ?? faults[0];
+  /** What failed. @param has those that have it, added to */
+  async function tryAll(works: Iterable<readonly [string, Work]>, has: Set<string>): Promise<Fault[]> {
+    const open = [...works].filter(([name]) => !has.has(name));
+    const settled = await Promise.allSettled(open.map(([, work]) => inTurn(work)));
+    return settled.flatMap((result, index) => {
+      if (result.status === 'rejected') return [Fault.from(result.reason)];
+      has.add(open[index]?.[0] ?? '');
+      return [];
+    });
   }
 
   async function keep({ mailbox }: Account, envelope: Envelope): Promise<void> {
@@ -159,6 +180,15 @@ export async function deliver(
       return delivery;
     }),
   );
+}
+
+/** One that may pass by trying again comes before one that won't. */
+function worst(faults: readonly Fault[]): Fault | undefined {
+  return faults.find(isWorthATry) ?? faults[0];
+}
+
+function isWorthATry({ kind }: Fault): boolean {
+  return kind !== 'permanent' && kind !== 'not-found';
 }
 
 interface ReadHeader {

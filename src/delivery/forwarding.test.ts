@@ -10,6 +10,7 @@ import type { MaildropStore } from '../model/maildrop.ts';
 import type { SubmissionEnvelope } from '../model/submission.ts';
 import { deliver } from './delivery.ts';
 import { createForwarding } from './forwarding.ts';
+import { noPartialDeliveries } from './partialDeliveries.ts';
 import { createResolver } from './resolver.ts';
 import { createSrs } from './srs.ts';
 
@@ -69,7 +70,7 @@ async function sendOn({
       reception,
       receivedAt: new Date(now()),
     },
-    { store, sendOn, clock: () => 0 },
+    { store, sendOn, partial: noPartialDeliveries, clock: () => 0 },
   );
   return { sent, faults: outcomes.map(({ fault }) => fault) };
 }

@@ -1,9 +1,10 @@
 /** Everything a house listens on, and the one connection it may have been handed. */
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { AdmissionControl } from '../admission/index.ts';
 import type { ListenSettings } from '../config/index.ts';
-import { createResolver } from '../delivery/index.ts';
+import { createPartialDeliveries, createResolver } from '../delivery/index.ts';
 import type { SpoolOptions } from '../delivery/spool.ts';
 import { Networks } from '../model/networks.ts';
 import type { Certificates } from '../net/certificates.ts';
@@ -11,6 +12,7 @@ import { LineServer } from '../net/lineServer.ts';
 import type { MailListener, MailListenerOptions } from '../net/mailListener.ts';
 import { pop3Dialogue } from '../net/pop3Dialogue.ts';
 import { createTrace } from '../observe/index.ts';
+import { disk } from '../os/disk.ts';
 import type { Pop3Host } from '../pop3/host.ts';
 import type { Session } from '../pop3/session.ts';
 import { affordableConnections, watchOverload } from './capacity.ts';
@@ -78,6 +80,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     store: host.store,
     sendOn: onward.sendOn,
     delivered: (delivered) => onward.answers.consider(delivered),
+    partial: createPartialDeliveries({ folder: join(settings.stateDir, 'partial'), disk, log, now: host.now }),
     speaker: host.speaker,
     log,
     now: host.now,

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { smallDirectory } from '../../test/support/directory.ts';
 import { Client } from '../../test/support/socketDialogue.ts';
-import { cannotSendOn, createResolver } from '../delivery/index.ts';
+import { cannotSendOn, createResolver, noPartialDeliveries } from '../delivery/index.ts';
 import type { Envelope } from '../model/envelope.ts';
 import { Fault } from '../model/fault.ts';
 import type { LogFields } from '../model/log.ts';
@@ -62,6 +62,7 @@ async function house(t: TestContext, changes: Changes = {}): Promise<House> {
   const listener = await start({
     resolver: createResolver({ directory, recipientDelimiter: '+', defaultDomain: undefined, foldSubdomains: false }),
     sendOn: cannotSendOn,
+    partial: noPartialDeliveries,
     store,
     speaker: createSpeaker(),
     log: { debug() {}, info: note, warn: note, error: note },

@@ -144,7 +144,7 @@ export class MailReception {
   }
 
   async #deliver(message: ReceivedMessage, session: SMTPServerSession): Promise<string | (string | Error)[]> {
-    const { store, sendOn, delivered, clock, now, hostname } = this.#options;
+    const { store, sendOn, delivered, partial, clock, now, hostname } = this.#options;
     const accepted = this.#accepted.get(session) ?? { sender: '', recipients: [] };
     const id = `${session.id}.${session.transaction}`;
     const reception = {
@@ -160,7 +160,11 @@ export class MailReception {
     this.counts.octets += message.octets;
     this.#delivering += accepted.recipients.length;
     try {
-      const outcomes = await deliver(message, { ...accepted, reception, receivedAt: new Date(now()) }, { store, sendOn, delivered, clock });
+      const outcomes = await deliver(
+        message,
+        { ...accepted, reception, receivedAt: new Date(now()) },
+        { store, sendOn, delivered, partial, clock },
+      );
       for (const [i, outcome] of outcomes.entries()) this.#note(id, accepted, accepted.recipients[i], message.octets, outcome);
       const replies = outcomes.map(({ fault }) => (fault ? this.#refusal(fault) : `2.0.0 delivered as ${id}`));
       return this.#service === 'lmtp' ? replies : [oneReply(replies)];
