@@ -130,13 +130,17 @@ export class Gate implements LoginGate {
     return made;
   }
 
-  /** The places are kept until the outcome is known: so few proofs at a time are looked at. */
+  /**
+   * The places are kept until the outcome is known: so few proofs at a time are looked at. Who asks with less patience than that is let through
+   * sooner, and keeps the places for the whole time: guessing gets no faster by it.
+   */
   #wait(visit: Visit, places: readonly Place[], ms: number): Waiting {
     const { promise, resolve, reject } = Promise.withResolvers<Passage>();
     let isOver = false;
-    const cancel = this.#options.clock.after(ms, () => {
+    const shortMs = Math.min(ms, visit.attempt.patienceMs ?? ms);
+    const cancel = this.#options.clock.after(shortMs, () => {
       isOver = true;
-      resolve(this.#pass(visit, places));
+      resolve(this.#pass(visit, places, ms - shortMs));
     });
     return {
       passage: promise,
@@ -150,8 +154,17 @@ export class Gate implements LoginGate {
     };
   }
 
-  #pass(visit: Visit | undefined, places: readonly Place[]): Passage {
-    const { memory, connections, maxConnectionsPerAccount } = this.#options;
+  #pass(visit: Visit | undefined, places: readonly Place[], restMs = 0): Passage {
+    const { memory, connections, maxConnectionsPerAccount, clock } = this.#options;
+    let holders = 1;
+    const letGo = () => {
+      holders--;
+      if (holders === 0) this.#places.give(places);
+    };
+    if (restMs > 0) {
+      holders++;
+      clock.after(restMs, letGo);
+    }
     let isUnderWay = true;
     let session: string | undefined;
     if (visit?.account !== undefined) memory.accounts.begin(visit.account);
@@ -160,16 +173,17 @@ export class Gate implements LoginGate {
       if (!isUnderWay) return;
       isUnderWay = false;
       if (visit?.account !== undefined) memory.accounts.end(visit.account);
-      this.#places.give(places);
+      letGo();
     };
     return {
       failed: () => {
         isOver();
         return visit === undefined ? this.#exemptFailure() : this.#failed(this.#guess(visit));
       },
-      succeeded: ({ mailbox: { name } }: Account) => {
+      succeeded: ({ mailbox: { name } }: Account, begins = 'session') => {
         isOver();
         if (visit?.account !== undefined) this.#succeeded(visit.account, visit.approach);
+        if (begins === 'nothing') return;
         if (connections.enter(name) > maxConnectionsPerAccount) {
           connections.leave(name);
           throw new Throttled('too many connections for this account, try again later', 0);

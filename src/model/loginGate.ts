@@ -21,6 +21,8 @@ export interface Attempt extends Visitor {
   /** `USER`, `APOP` or the SASL mechanism: one mail program always comes with the same. */
   readonly method: string;
   readonly tls: boolean;
+  /** Who asks for it waits no longer than this for an answer, in ms; left out: as long as it takes. */
+  readonly patienceMs?: number;
 }
 
 export interface LoginGate {
@@ -41,8 +43,11 @@ export interface Waiting {
 export interface Passage {
   /** The proof doesn't hold, or the account may not come in. */
   failed(): Failure;
-  /** It holds, and a session begins that lasts until `ended`. @throws Throttled when the account has as many connections as it may have */
-  succeeded(account: Account): void;
+  /**
+   * It holds, and a session begins that lasts until `ended`; or nothing does that would have to be counted.
+   * @throws Throttled when the account has as many sessions as it may have
+   */
+  succeeded(account: Account, begins?: 'session' | 'nothing'): void;
   /** The session is over, or nothing was found out about the proof. To be called any number of times. */
   ended(): void;
 }
@@ -52,6 +57,19 @@ export interface Failure {
   readonly heldBackMs: number;
   /** The same wrong password as before from the same source: a program that nobody has told the new one yet, rather than a guess. */
   readonly isRepeated: boolean;
+}
+
+/** A login that failed, and what the gate says about it. */
+export class FailedLogin extends Fault {
+  readonly failure: Failure;
+  /** As typed; `undefined` where the client didn't get as far as a name. */
+  readonly login: string | undefined;
+
+  constructor({ kind, text, values, cause }: Fault, failure: Failure, login: string | undefined) {
+    super(kind, text, { values, cause });
+    this.failure = failure;
+    this.login = login;
+  }
 }
 
 /** Refused without a look at the proof, or at once after it: trying again later helps. */

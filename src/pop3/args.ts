@@ -85,9 +85,3 @@ export const languageRange: Arg<string> = (words) => {
   if (!/^(?:\*|[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*)$/.test(written)) throw new Fault('syntax', 'not a language tag');
   return written;
 };
-
-/** RFC 5034 section 4: nothing outside the alphabet, padding at the end only. */
-export function base64(written: string): Buffer {
-  if (written.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(written)) throw new Fault('syntax', 'not base64');
-  return Buffer.from(written, 'base64');
-}

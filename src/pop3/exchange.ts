@@ -1,7 +1,7 @@
 /** A SASL exchange in the lines of POP3: RFC 5034 section 4. */
 import { Fault } from '../model/fault.ts';
+import { base64 } from '../sasl/credentials.ts';
 import { type Mechanism, mechanisms } from '../sasl/index.ts';
-import { base64 } from './args.ts';
 import type { ConnectionFacts } from './host.ts';
 import { admit, prove, recorded } from './login.ts';
 import { challenge, type Reply } from './replies.ts';

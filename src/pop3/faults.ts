@@ -1,6 +1,6 @@
 /** A fault in the words of POP3. */
 import { Fault, type FaultKind } from '../model/fault.ts';
-import { type Failure, Throttled } from '../model/loginGate.ts';
+import { FailedLogin, Throttled } from '../model/loginGate.ts';
 import { andThen, type Reply, say } from './replies.ts';
 import type { Session } from './session.ts';
 
@@ -17,19 +17,6 @@ const responseCode: Record<FaultKind, string> = {
   temporary: '[SYS/TEMP] ',
   permanent: '[SYS/PERM] ',
 };
-
-/** A login that failed, and what the gate says about it. */
-export class FailedLogin extends Fault {
-  readonly failure: Failure;
-  /** As typed; `undefined` where the client didn't get as far as a name. */
-  readonly login: string | undefined;
-
-  constructor({ kind, text, values, cause }: Fault, failure: Failure, login: string | undefined) {
-    super(kind, text, { values, cause });
-    this.failure = failure;
-    this.login = login;
-  }
-}
 
 /** The one -ERR for whatever was thrown. Trouble of ours goes to the log with its cause. */
 export function refusal(session: Session, thrown: unknown): Reply {

@@ -1,13 +1,13 @@
 /** From a proof to an open maildrop, the same for USER and PASS, APOP and AUTH. */
-import type { Admission, Claim, Proof } from '../model/directory.ts';
+import type { Claim, Proof } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
-import { type Passage, Throttled, type Visitor, type Waiting } from '../model/loginGate.ts';
+import { FailedLogin, Throttled, type Visitor } from '../model/loginGate.ts';
 import { isLoginFailure } from '../model/report.ts';
-import { FailedLogin } from './faults.ts';
+import { type Admitted, prove as proveAtGate } from '../sasl/prove.ts';
 import type { ConnectionFacts } from './host.ts';
 import { countAndOctets } from './maildrop.ts';
 import { ok, type Reply } from './replies.ts';
-import { type Admitted, type Authorization, release, type Transaction } from './session.ts';
+import { type Authorization, release, type Transaction } from './session.ts';
 
 interface Attempt {
   /** `USER`, `APOP` or the SASL mechanism. */
@@ -27,47 +27,24 @@ export function login(session: Authorization, method: string, name: string, proo
 }
 
 /** Past the gate and then to the directory. @throws FailedLogin, Throttled, Fault temporary */
-export async function prove(session: Authorization, method: string, claim: Claim, proof: Proof): Promise<Admitted> {
+export function prove(session: Authorization, method: string, claim: Claim, proof: Proof): Promise<Admitted> {
   const { connection, host } = session;
-  const entered = host.gate.enter({ ...visitorOf(connection), claim, proof, method, tls: connection.tls });
-  const passage = 'passage' in entered ? await waitedFor(session, entered, method, claim.login) : entered;
-  let admission: Admission | undefined;
-  try {
-    admission = await host.directory.authenticate(claim, proof, 'pop3');
-    passage.succeeded(admission.account);
-    return admittedBy(admission, passage);
-  } catch (thrown) {
-    admission?.abandon?.();
-    const fault = Fault.from(thrown);
-    if (fault.kind === 'auth') throw new FailedLogin(fault, passage.failed(), claim.login);
-    passage.ended();
-    throw thrown;
-  }
-}
-
-function admittedBy(admission: Admission, passage: Passage): Admitted {
-  let isDismissed = false;
-  return {
-    admission,
-    passage,
-    dismiss() {
-      if (isDismissed) return;
-      isDismissed = true;
-      admission.abandon?.();
-      passage.ended();
+  return proveAtGate(
+    { ...visitorOf(connection), claim, proof, method, tls: connection.tls },
+    {
+      directory: host.directory,
+      gate: host.gate,
+      service: 'pop3',
+      begins: 'session',
+      waits(waiting) {
+        if (waiting !== undefined) {
+          const { id, remoteAddress, tls } = connection;
+          host.log.debug('pop3.login-waits', { session: id, remote: remoteAddress, method, login: claim.login, tls });
+        }
+        session.waiting = waiting;
+      },
     },
-  };
-}
-
-async function waitedFor(session: Authorization, waiting: Waiting, method: string, login: string): Promise<Passage> {
-  const { connection, host } = session;
-  host.log.debug('pop3.login-waits', { session: connection.id, remote: connection.remoteAddress, method, login, tls: connection.tls });
-  session.waiting = waiting;
-  try {
-    return await waiting.passage;
-  } finally {
-    session.waiting = undefined;
-  }
+  );
 }
 
 function visitorOf({ remoteAddress, isProxy = false }: ConnectionFacts): Visitor {

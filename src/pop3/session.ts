@@ -1,9 +1,10 @@
 /** One client's dialogue, from greeting to goodbye. Thousands wait before login: what they hold is kept small. */
-import type { Account, Admission } from '../model/directory.ts';
+import type { Account } from '../model/directory.ts';
 import type { Passage, Waiting } from '../model/loginGate.ts';
 import type { Maildrop, MaildropMessage } from '../model/maildrop.ts';
 import type { Fetching } from '../model/receipts.ts';
 import type { Exchange } from '../sasl/index.ts';
+import type { Admitted } from '../sasl/prove.ts';
 import type { ConnectionFacts, Limits, Pop3Host } from './host.ts';
 import { ok, type Reply, say } from './replies.ts';
 
@@ -40,14 +41,6 @@ export interface Exchanging extends Common {
   admitted: Admitted | undefined;
   /** The mechanism's last word was said, and the client has yet to take it: it answers that with an empty response. */
   isLast: boolean;
-}
-
-/** Somebody whose proof held. */
-export interface Admitted {
-  readonly admission: Admission;
-  readonly passage: Passage;
-  /** No maildrop will be opened for them. May be called again. */
-  dismiss(): void;
 }
 
 /** RFC 1939 section 5. */

@@ -1,4 +1,5 @@
 /** Names and passwords as they come out of a response. */
+import { Fault } from '../model/fault.ts';
 import { malformed } from './mechanism.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -29,4 +30,10 @@ export function loginName(octets: Uint8Array): string {
 export function passwordOctets(octets: Uint8Array): Buffer {
   if (octets.length === 0 || octets.length > MAX_PASSWORD_OCTETS || octets.includes(0)) throw malformed();
   return Buffer.from(octets);
+}
+
+/** A response as protocols in lines carry it: nothing outside the alphabet, padding at the end only. RFC 5034 section 4, RFC 4954 section 4. @throws Fault syntax */
+export function base64(written: string): Buffer {
+  if (written.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(written)) throw new Fault('syntax', 'not base64');
+  return Buffer.from(written, 'base64');
 }
