@@ -91,6 +91,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       pop3: doors.pop3.counts(),
       sessions: host.counts,
       mail: doors.mail.map((listener) => ({ protocol: listener.protocol, ...listener.counts() })),
+      auth: doors.auth.counts(),
       throttle: admission.figures(),
       lagMs: lag.longestMs(),
     });
@@ -111,7 +112,12 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   }
 
   async function stop(graceMs: number): Promise<void> {
-    await Promise.all([metrics?.close(), doors.pop3.stop(graceMs), ...doors.mail.map((listener) => listener.stop(graceMs))]);
+    await Promise.all([
+      metrics?.close(),
+      doors.pop3.stop(graceMs),
+      doors.auth.stop(graceMs),
+      ...doors.mail.map((listener) => listener.stop(graceMs)),
+    ]);
     admission.stop();
     await keeping.stop();
     await Promise.race([Promise.all([receipts.settled(), onward.answers.settled()]), pause(graceMs, undefined, { ref: false })]);
@@ -160,7 +166,13 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     },
     async drain() {
       // From here on the file is the next generation's.
-      await Promise.all([metrics?.close(), keeping.stop(), doors.pop3.drain(), ...doors.mail.map((listener) => listener.drain())]);
+      await Promise.all([
+        metrics?.close(),
+        keeping.stop(),
+        doors.pop3.drain(),
+        doors.auth.drain(),
+        ...doors.mail.map((listener) => listener.drain()),
+      ]);
       await Promise.all([receipts.settled(), onward.answers.settled()]);
       await store.close();
     },

@@ -53,6 +53,8 @@ since the start
   failed: too soon after the last         3
   failed: too many tries lately           6
   failed: trouble here                    3
+  SMTP logins                            21
+  SMTP logins that failed                34
   messages retrieved                     33
   messages deleted                       30
   messages expired                        8
@@ -63,7 +65,7 @@ since the start
   recipients to be tried again            8
   recipients failed                       1
   recipients refused                      9
-  connections accepted                  108
+  connections accepted                  110
   connections turned away                 4
   fronts that died                        1
   workers started                         5
@@ -115,6 +117,8 @@ siden starten
   mislykket: for kort tid efter det sidste     0
   mislykket: for mange forsøg på det sidste    0
   mislykket: problemer her                     0
+  SMTP-login                                   0
+  SMTP-login, der mislykkedes                  0
   beskeder hentet                              0
   beskeder slettet                             0
   beskeder udløbet                             0

@@ -96,7 +96,7 @@ function underWay(report: HouseReport, say: Say): string[] {
 }
 
 function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): string[] {
-  const { sessions, deliveries, accepted, turnedAway, octetsReceived, octetsSent } = counts.fronts;
+  const { sessions, smtpAuth, deliveries, accepted, turnedAway, octetsReceived, octetsSent } = counts.fronts;
   const { loginFailures } = sessions;
   const { workersStarted, workersDied, ownersRefused, frontsDied } = supervisor.counts;
   const hasWorkers = all.length + workersStarted + ownersRefused > 0;
@@ -109,6 +109,8 @@ function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): 
       ['failed: too soon after the last', loginFailures['login-delay']],
       ['failed: too many tries lately', loginFailures.throttled],
       ['failed: trouble here', loginFailures.temporary + loginFailures.permanent],
+      ['SMTP logins', smtpAuth.logins],
+      ['SMTP logins that failed', added(smtpAuth.failures)],
       ['messages retrieved', sessions.retrieved],
       ['messages deleted', sessions.deleted],
       ['messages expired', sessions.expired],
@@ -119,7 +121,7 @@ function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): 
       ['recipients to be tried again', deliveries.failedTemporarily + deliveries.deferred],
       ['recipients failed', deliveries.failedPermanently],
       ['recipients refused', deliveries.refused],
-      ['connections accepted', accepted.pop3 + accepted.pop3s + accepted.lmtp + accepted.smtp],
+      ['connections accepted', added(accepted)],
       ['connections turned away', turnedAway],
       ['fronts that died', frontsDied],
       ...(hasWorkers
@@ -131,6 +133,10 @@ function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): 
         : []),
     ]),
   ];
+}
+
+function added(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function figures(say: Say, rows: readonly (readonly [Text, number | string])[]): string[] {

@@ -2,5 +2,7 @@ import { Option } from 'commander';
 
 /** Protocols whose dialogues can be printed. */
 export function traceOption(): Option {
-  return new Option('--trace <protocol...>', 'print dialogues to standard error, secrets masked').choices(['pop3']).default([], 'none');
+  return new Option('--trace <protocol...>', 'print dialogues to standard error, secrets masked')
+    .choices(['pop3', 'sasl'])
+    .default([], 'none');
 }

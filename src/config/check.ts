@@ -15,6 +15,7 @@ export interface Together {
     readonly protocol?: string;
     readonly address?: ListenAddress;
     readonly mode?: number;
+    readonly group?: string;
     readonly proxyProtocolFrom?: readonly string[];
   }[];
   readonly metrics: { readonly address?: ListenAddress; readonly allowRemote?: boolean };
@@ -41,7 +42,7 @@ export function checkTogether(together: Together, reader: Reader, checkHost: boo
 
 function checkListeners({ listen }: Together, reader: Reader): void {
   const taken = new Set<string>();
-  for (const [i, { protocol, address, mode, proxyProtocolFrom = [] }] of listen.entries()) {
+  for (const [i, { protocol, address, mode, group, proxyProtocolFrom = [] }] of listen.entries()) {
     if (address === undefined) continue;
     const name = formatListenAddress(address);
     // Port 0 is a different one each time.
@@ -50,7 +51,17 @@ function checkListeners({ listen }: Together, reader: Reader): void {
     taken.add(name);
     if (address.kind === 'tcp' && mode !== undefined)
       reader.complain(['listen', i, 'mode'], { text: '{key} is for Unix sockets only', values: { key: 'listen.mode' } });
-    if (address.kind === 'unix' && proxyProtocolFrom.length > 0)
+    if (address.kind === 'tcp' && group !== undefined)
+      reader.complain(['listen', i, 'group'], { text: '{key} is for Unix sockets only', values: { key: 'listen.group' } });
+    // Whoever reaches it says himself where his client comes from, and passwords cross as they are.
+    if (address.kind === 'tcp' && protocol === 'sasl' && !loopback.has(address.host))
+      reader.complain(['listen', i, 'address'], { text: '{key} is for Unix sockets and this host only', values: { key: 'sasl' } });
+    if (protocol === 'sasl' && proxyProtocolFrom.length > 0)
+      reader.complain(['listen', i, 'proxy_protocol_from'], {
+        text: '{key} is not for {protocol}',
+        values: { key: 'listen.proxy_protocol_from', protocol: 'sasl' },
+      });
+    else if (address.kind === 'unix' && proxyProtocolFrom.length > 0)
       reader.complain(['listen', i, 'proxy_protocol_from'], {
         text: '{key} is not for Unix sockets',
         values: { key: 'listen.proxy_protocol_from' },

@@ -80,9 +80,27 @@ test('the example is accepted as it stands', () => {
       tls: { certificate: undefined, key: undefined, minVersion: '1.2', names: new Map() },
       addresses: new Map(),
       listen: [
-        { protocol: 'pop3', address: { kind: 'tcp', host: '127.0.0.1', port: 1110 }, proxyProtocolFrom: [], mode: undefined },
-        { protocol: 'pop3s', address: { kind: 'tcp', host: '127.0.0.1', port: 1995 }, proxyProtocolFrom: [], mode: undefined },
-        { protocol: 'lmtp', address: { kind: 'tcp', host: '127.0.0.1', port: 1024 }, proxyProtocolFrom: [], mode: undefined },
+        {
+          protocol: 'pop3',
+          address: { kind: 'tcp', host: '127.0.0.1', port: 1110 },
+          proxyProtocolFrom: [],
+          mode: undefined,
+          group: undefined,
+        },
+        {
+          protocol: 'pop3s',
+          address: { kind: 'tcp', host: '127.0.0.1', port: 1995 },
+          proxyProtocolFrom: [],
+          mode: undefined,
+          group: undefined,
+        },
+        {
+          protocol: 'lmtp',
+          address: { kind: 'tcp', host: '127.0.0.1', port: 1024 },
+          proxyProtocolFrom: [],
+          mode: undefined,
+          group: undefined,
+        },
       ],
       file: exampleFile,
       written: undefined,
@@ -179,9 +197,9 @@ level = "info"`;
     '/etc/pk/pk.toml:10: there is a certificate, but no key',
     '/etc/pk/pk.toml:12: there is a key, but no certificate',
     '/etc/pk/pk.toml:13: this is not TOML: illegal character in key',
-    '/etc/pk/pk.toml:15: listen.protocol cannot be "imap"; allowed: one of "pop3", "pop3s", "lmtp", "smtp"',
+    '/etc/pk/pk.toml:15: listen.protocol cannot be "imap"; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl"',
     '/etc/pk/pk.toml:16: listen.address cannot be "localhost:1"; allowed: 127.0.0.1:1110, [::1]:1110 or unix:path',
-    '/etc/pk/pk.toml:17: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp"',
+    '/etc/pk/pk.toml:17: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl"',
     '/etc/pk/pk.toml:17: listen.address is missing; allowed: 127.0.0.1:1110, [::1]:1110 or unix:path',
     '/etc/pk/pk.toml:18: there is no setting listen.adress; did you mean address?',
     '/etc/pk/pk.toml:22: listen.mode is for Unix sockets only',
@@ -205,7 +223,7 @@ test('what is no table, no list or no text at all', () => {
   assert.deepEqual(complaints(Buffer.from('a = 1\nb = "\xff"\n', 'latin1')), ['/etc/pk/pk.toml:2: this is not UTF-8 text']);
   assert.deepEqual(complaints('listen = [1]\n'), [
     '/etc/pk/pk.toml:1: listen cannot be 1; allowed: a table',
-    '/etc/pk/pk.toml:1: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp"',
+    '/etc/pk/pk.toml:1: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl"',
     '/etc/pk/pk.toml:1: listen.address is missing; allowed: 127.0.0.1:1110, [::1]:1110 or unix:path',
   ]);
 });

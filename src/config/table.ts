@@ -229,15 +229,26 @@ export function tlsNameTable(folder: string) {
   } as const;
 }
 
-export const protocols = ['pop3', 'pop3s', 'lmtp', 'smtp'] as const;
+export const protocols = ['pop3', 'pop3s', 'lmtp', 'smtp', 'sasl'] as const;
 
 /** Keys of one `[[listen]]`. */
 export function listenTable(folder: string) {
   return {
-    protocol: row(oneOf(...protocols), undefined, 'What is spoken there. smtp takes mail for hosted users only.'),
+    protocol: row(
+      oneOf(...protocols),
+      undefined,
+      'What is spoken there. smtp takes mail for hosted users only; sasl checks passwords for Postfix (smtpd_sasl_type = dovecot).',
+    ),
     address: row(listenAddress(folder), undefined, 'Address and port, or a Unix socket.'),
     proxy_protocol_from: row(networks, [], 'Networks of load balancers: connections from there begin with a PROXY protocol header.'),
-    mode: optional(fileMode, 'File mode of a Unix socket; the default is "0666", as sending local mail needs no permission either.'),
+    mode: optional(
+      fileMode,
+      'File mode of a Unix socket; the default is "0666", as sending local mail needs no permission either, and "0660" for sasl.',
+    ),
+    group: optional(
+      text,
+      'Group of a Unix socket. The default for sasl is "postfix", where the program is started by root and the host has that group.',
+    ),
   } as const;
 }
 

@@ -9,7 +9,7 @@ import { servedProtocols } from './mailProtocols.ts';
 import type { HouseOptions } from './options.ts';
 
 /** What a connection has open at most: itself and a message of its mailbox, or its owner's worker; mail on its way in is in two files more. */
-const descriptorsOf = { pop3: 2, mail: 4 } as const;
+const descriptorsOf = { pop3: 2, mail: 4, sasl: 2 } as const;
 /** Beside connections: listeners, IPC and log, the event loop's own, files of the directory that are being read. */
 const OTHER_DESCRIPTORS = 192;
 
@@ -19,7 +19,10 @@ export function affordableConnections(options: HouseOptions, log: Log): Connecti
   if (options.connection !== undefined) return { fetching: wanted, bringing: wanted };
   const served = servedProtocols(options);
   const fetching = served.some((protocol) => protocol === 'pop3' || protocol === 'pop3s') ? descriptorsOf.pop3 : undefined;
-  const bringing = served.filter((protocol) => protocol === 'lmtp' || protocol === 'smtp').map(() => descriptorsOf.mail);
+  const bringing = served.flatMap((protocol) => {
+    if (protocol === 'sasl') return descriptorsOf.sasl;
+    return protocol === 'lmtp' || protocol === 'smtp' ? descriptorsOf.mail : [];
+  });
   const descriptors = descriptorLimit();
   const limits = connectionLimits({ wanted, descriptors, reserve: OTHER_DESCRIPTORS, fetching, bringing });
   if (Math.min(limits.fetching, limits.bringing) < wanted && (options.front ?? 0) === 0) {

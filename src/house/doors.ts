@@ -15,7 +15,9 @@ import { createTrace } from '../observe/index.ts';
 import { disk } from '../os/disk.ts';
 import type { Pop3Host } from '../pop3/host.ts';
 import type { Session } from '../pop3/session.ts';
+import type { AuthServer } from '../postfix/auth/server.ts';
 import { affordableConnections, watchOverload } from './capacity.ts';
+import { createAuthServer } from './smtpAuth.ts';
 import type { loadMailProtocols } from './mailProtocols.ts';
 import type { OnwardMail } from './onward.ts';
 import type { HouseOptions } from './options.ts';
@@ -34,6 +36,7 @@ export interface DoorParts {
 export interface Doors {
   readonly pop3: LineServer<Session>;
   readonly mail: readonly MailListener[];
+  readonly auth: AuthServer;
 }
 
 /** Resolves when all are open. @throws Error with `code` */
@@ -93,6 +96,12 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     idleTimeoutMs: settings.delivery.idleTimeoutS * 1000,
     overload,
   };
+  const auth = createAuthServer(settings, {
+    host,
+    maxConnections: maxConnections.bringing,
+    isOverloaded: () => overload.isOver,
+    trace: options.trace.includes('sasl') ? lineTrace() : undefined,
+  });
   const mailSources = { lmtp: sourcesOf('lmtp'), smtp: sourcesOf('smtp') };
   const mail: MailListener[] = [];
 
@@ -101,6 +110,10 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     const proxies = new Networks(settingsOfDoor.proxyProtocolFrom);
     if (protocol === 'pop3' || protocol === 'pop3s') {
       await pop3.listen({ protocol, tls: protocol === 'pop3s', ...tcpAddress(settingsOfDoor), fd, proxyFrom: proxies });
+      return;
+    }
+    if (protocol === 'sasl') {
+      await auth.listen(fd);
       return;
     }
     const options = { ...mailOptions, sources: mailSources[protocol], listen: { fd }, proxyProtocolFrom: proxies };
@@ -117,7 +130,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
 
   for (const [index, door] of settings.listen.entries()) for (const fd of sockets.get(index) ?? []) await listen(door, fd);
   if (connection !== undefined) await carry(connection.protocol, connection.fd);
-  return { pop3, mail };
+  return { pop3, mail, auth };
 }
 
 /** `C: …` and `S: …` lines as `net/` gives them, to standard error. */

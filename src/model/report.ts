@@ -15,7 +15,7 @@ export function isLoginFailure(kind: FaultKind | 'throttled'): kind is LoginFail
   return (loginFailures as readonly string[]).includes(kind);
 }
 
-export const carriedProtocols = ['pop3', 'pop3s', 'lmtp', 'smtp'] as const;
+export const carriedProtocols = ['pop3', 'pop3s', 'lmtp', 'smtp', 'sasl'] as const;
 export type CarriedProtocol = (typeof carriedProtocols)[number];
 
 /** What came of POP3 sessions. Written to as they go on. */
@@ -28,6 +28,15 @@ export type SessionCounts = {
   /** Messages removed at QUIT: marked by DELE, and expired. */
   deleted: number;
   expired: number;
+};
+
+/** Why an SMTP client was not let in. */
+export type AuthFailure = Exclude<LoginFailure, 'in-use' | 'login-delay'>;
+
+/** What came of SMTP AUTH. Written to as it goes on. */
+export type AuthCounts = {
+  logins: number;
+  readonly failures: Record<AuthFailure, number>;
 };
 
 /** What came of mail handed to us. Written to as deliveries go on. */
@@ -55,6 +64,7 @@ export type FrontCounts = {
   readonly octetsReceived: number;
   readonly octetsSent: number;
   readonly sessions: Readonly<SessionCounts>;
+  readonly smtpAuth: Readonly<AuthCounts>;
   readonly deliveries: Readonly<DeliveryCounts>;
 };
 
@@ -183,6 +193,10 @@ export function noSessionCounts(): SessionCounts {
   };
 }
 
+export function noAuthCounts(): AuthCounts {
+  return { logins: 0, failures: { auth: 0, throttled: 0, temporary: 0, permanent: 0 } };
+}
+
 export function noDeliveryCounts(): DeliveryCounts {
   return { messages: 0, octets: 0, delivered: 0, failedTemporarily: 0, failedPermanently: 0, deferred: 0, refused: 0 };
 }
@@ -190,11 +204,12 @@ export function noDeliveryCounts(): DeliveryCounts {
 export function noFrontCounts(): FrontCounts {
   return {
     cpuMs: 0,
-    accepted: { pop3: 0, pop3s: 0, lmtp: 0, smtp: 0 },
+    accepted: { pop3: 0, pop3s: 0, lmtp: 0, smtp: 0, sasl: 0 },
     turnedAway: 0,
     octetsReceived: 0,
     octetsSent: 0,
     sessions: noSessionCounts(),
+    smtpAuth: noAuthCounts(),
     deliveries: noDeliveryCounts(),
   };
 }

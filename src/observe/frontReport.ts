@@ -1,6 +1,7 @@
 /** What a front tells about itself, gathered from where things happen. Nothing is counted for it that isn't at hand. */
 import type { LogFields } from '../model/log.ts';
 import {
+  type AuthCounts,
   added,
   type CarriedProtocol,
   type ConnectionCount,
@@ -35,11 +36,18 @@ export interface FrontParts {
     readonly underWay: DeliveriesUnderWay;
     readonly deliveries: Readonly<DeliveryCounts>;
   }[];
+  /** Of SMTP AUTH. */
+  readonly auth: {
+    readonly states: readonly ConnectionCount[];
+    readonly accepted: number;
+    readonly turnedAway: number;
+    readonly counts: Readonly<AuthCounts>;
+  };
   readonly throttle: ThrottleFigures;
   readonly lagMs: number;
 }
 
-export function frontReport({ pop3, sessions, mail, throttle, lagMs }: FrontParts): FrontReport {
+export function frontReport({ pop3, sessions, mail, auth, throttle, lagMs }: FrontParts): FrontReport {
   const acceptedFor = (protocol: 'lmtp' | 'smtp') =>
     mail.reduce((sum, listener) => (listener.protocol === protocol ? sum + listener.accepted : sum), 0);
   const underWay = { receiving: 0, delivering: 0, spooledOctets: 0 };
@@ -51,7 +59,7 @@ export function frontReport({ pop3, sessions, mail, throttle, lagMs }: FrontPart
   return {
     ...processFigures(),
     lagMs,
-    connections: connectionsOf([pop3.states, ...mail.map(({ states }) => states)].map((connections) => ({ connections }))),
+    connections: connectionsOf([pop3.states, auth.states, ...mail.map(({ states }) => states)].map((connections) => ({ connections }))),
     sessions: pop3.sessions,
     deliveries: underWay,
     throttle,
@@ -62,11 +70,13 @@ export function frontReport({ pop3, sessions, mail, throttle, lagMs }: FrontPart
         pop3s: pop3.accepted.get('pop3s') ?? 0,
         lmtp: acceptedFor('lmtp'),
         smtp: acceptedFor('smtp'),
+        sasl: auth.accepted,
       },
-      turnedAway: mail.reduce((sum, listener) => sum + listener.turnedAway, pop3.turnedAway),
+      turnedAway: mail.reduce((sum, listener) => sum + listener.turnedAway, pop3.turnedAway + auth.turnedAway),
       octetsReceived: pop3.bytesReceived,
       octetsSent: pop3.bytesSent,
       sessions: { ...sessions, loginFailures: { ...sessions.loginFailures } },
+      smtpAuth: { logins: auth.counts.logins, failures: { ...auth.counts.failures } },
       deliveries: mail.reduce((sum, listener) => added(sum, listener.deliveries), noDeliveryCounts()),
     },
   };
@@ -74,7 +84,7 @@ export function frontReport({ pop3, sessions, mail, throttle, lagMs }: FrontPart
 
 /** The same as an event of the log has it: as few fields within fields as can be. */
 export function stateFields({ counts, deliveries, throttle, ...figures }: FrontReport): LogFields {
-  const { sessions, deliveries: delivered, ...rest } = counts;
+  const { sessions, smtpAuth, deliveries: delivered, ...rest } = counts;
   return {
     ...figures,
     ...deliveries,
@@ -82,6 +92,8 @@ export function stateFields({ counts, deliveries, throttle, ...figures }: FrontR
     accountsUnderAttack: throttle.accounts,
     ...rest,
     ...sessions,
+    smtpAuths: smtpAuth.logins,
+    smtpAuthFailures: smtpAuth.failures,
     ...delivered,
   };
 }

@@ -98,6 +98,13 @@ export const metricTable: readonly Metric[] = [
     'POP3 logins that did not. Reason auth: wrong name or password; throttled: too many tries lately; temporary, permanent: trouble on our side.',
     ({ counts }) => Object.entries(counts.fronts.sessions.loginFailures).map(([reason, value]) => [value, reason]),
   ),
+  counter('postkasse_smtp_auths_total', [], 'SMTP clients of Postfix that logged in.', ({ counts }) => [[counts.fronts.smtpAuth.logins]]),
+  counter(
+    'postkasse_smtp_auth_failures_total',
+    ['reason'],
+    'SMTP clients of Postfix that were not let in. Reasons as for POP3.',
+    ({ counts }) => Object.entries(counts.fronts.smtpAuth.failures).map(([reason, value]) => [value, reason]),
+  ),
   gauge('postkasse_throttled_sources', [], 'Networks that failed to log in lately and wait for longer therefore.', (report) => [
     [Math.max(0, ...frontReports(report).map(({ throttle }) => throttle.sources))],
   ]),

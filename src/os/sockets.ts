@@ -2,7 +2,7 @@
  * Listening sockets made in one process and served in another: the supervisor binds while it may, the fronts inherit the
  * descriptors. A front that dies or is replaced leaves its queue of waiting connections to the next one.
  */
-import { chmodSync, closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { connect, isIPv6 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { lazily, libc, native } from './native.ts';
@@ -35,7 +35,7 @@ const calls = lazily(() => {
 
 /**
  * Descriptors that listen on one address, `count` of them: over TCP with SO_REUSEPORT, so that the kernel deals out connections.
- * A Unix socket has one, whatever `count` says.
+ * A Unix socket has one, whatever `count` says; without a `unixGid` its group is that of this process.
  * Closed on exec, unless handed on as stdio. Port 0 takes a free one, the same for all.
  * @throws Error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL …) as node:net has it
  */
@@ -43,8 +43,9 @@ export async function listeningSockets(
   address: SocketAddress,
   count: number,
   unixMode = 0o660,
+  unixGid?: number,
 ): Promise<{ fds: readonly number[]; port: number | undefined }> {
-  if ('path' in address) return { fds: [await unixSocket(address.path, unixMode)], port: undefined };
+  if ('path' in address) return { fds: [await unixSocket(address.path, unixMode, unixGid)], port: undefined };
   // Sockets that share a port don't notice a stranger who shares it too: one that doesn't share comes first and finds him.
   const first = tcpSocket(address.host, address.port, false);
   const port = portOf(first);
@@ -64,8 +65,8 @@ export function furtherSockets(address: { readonly host: string; readonly port: 
   return fds;
 }
 
-/** Another mode for a Unix socket that listens already. False: no socket is at that path any more. */
-export function setSocketMode(path: string, mode: number): boolean {
+/** Another mode, and where a `gid` is given another group, for a Unix socket that listens already. False: no socket is at that path any more. */
+export function setSocketMode(path: string, mode: number, gid?: number): boolean {
   let fd: number;
   try {
     // By a descriptor of the very file: whatever a link at that path leads to keeps its mode.
@@ -75,7 +76,9 @@ export function setSocketMode(path: string, mode: number): boolean {
     throw thrown;
   }
   try {
-    if (!fstatSync(fd).isSocket()) return false;
+    const stats = fstatSync(fd);
+    if (!stats.isSocket()) return false;
+    if (gid !== undefined && gid !== stats.gid) chownSync(`/proc/self/fd/${fd}`, stats.uid, gid);
     chmodSync(`/proc/self/fd/${fd}`, mode);
     return true;
   } finally {
@@ -96,7 +99,7 @@ function tcpSocket(host: string, port: number, shared: boolean): number {
   });
 }
 
-async function unixSocket(path: string, mode: number): Promise<number> {
+async function unixSocket(path: string, mode: number, gid: number | undefined): Promise<number> {
   if (Buffer.byteLength(path) > 107) throw failure('ENAMETOOLONG', path);
   await removeStale(path);
   const address = Buffer.alloc(110);
@@ -106,7 +109,10 @@ async function unixSocket(path: string, mode: number): Promise<number> {
   // path, which for root, in a folder that isn't root's alone, is anything.
   const before = process.umask(0);
   try {
-    return socketOf(AF_UNIX, address, path, (fd) => fchmodSync(fd, mode));
+    const listening = socketOf(AF_UNIX, address, path, (fd) => fchmodSync(fd, mode));
+    // bind(2) gives the file our own group, whatever the socket had before.
+    if (gid !== undefined) setSocketMode(path, mode, gid);
+    return listening;
   } finally {
     process.umask(before);
   }

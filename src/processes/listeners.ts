@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatListenAddress, type ListenSettings, type Settings } from '../config/index.ts';
 import { codeOf } from '../os/disk.ts';
-import { EX_CANTCREAT, EX_NOPERM, EX_OSERR, EX_UNAVAILABLE } from '../os/exitCodes.ts';
+import { EX_CANTCREAT, EX_NOPERM, EX_NOUSER, EX_OSERR, EX_UNAVAILABLE } from '../os/exitCodes.ts';
 import type { PassedSocket } from '../os/listenFds.ts';
 import { closeSocket, furtherSockets, listeningSockets, setSocketMode } from '../os/sockets.ts';
 import { StartFailure } from '../os/startFailure.ts';
+import { findGroup } from '../os/users.ts';
 import { checkPassed, passedTo } from './passedSockets.ts';
 
 export interface Bound {
@@ -17,6 +18,10 @@ export interface Bound {
 }
 
 const UNIX_MODE = 0o666;
+/** Whoever may connect says where his client comes from, and can guess passwords without being slowed down. */
+const SASL_MODE = 0o660;
+const SASL_GROUP = 'postfix';
+
 const RETRY_MS = 50;
 
 /**
@@ -81,10 +86,11 @@ export function shareOf({ fds }: Bound, n: number, count: number): number[] {
 }
 
 async function bindOne(listen: ListenSettings, name: string, fronts: number, kept: Bound | undefined): Promise<Bound> {
-  const { address, protocol, mode = UNIX_MODE } = listen;
+  const { address, protocol, mode = protocol === 'sasl' ? SASL_MODE : UNIX_MODE } = listen;
   try {
-    const isThere = kept !== undefined && (address.kind === 'tcp' || setSocketMode(address.path, mode));
-    if (!isThere) return { address: name, ...(await listeningSockets(address, fronts, mode)) };
+    const gid = groupOf(listen);
+    const isThere = kept !== undefined && (address.kind === 'tcp' || setSocketMode(address.path, mode, gid));
+    if (!isThere) return { address: name, ...(await listeningSockets(address, fronts, mode, gid)) };
     if (address.kind === 'unix' || kept.fds.length >= fronts) return kept;
     const further = furtherSockets({ host: address.host, port: kept.port ?? address.port }, fronts - kept.fds.length);
     return { ...kept, fds: [...kept.fds, ...further] };
@@ -93,7 +99,18 @@ async function bindOne(listen: ListenSettings, name: string, fronts: number, kep
   }
 }
 
+/** `undefined`: the one of this process. @throws StartFailure */
+function groupOf({ group, protocol }: ListenSettings): number | undefined {
+  if (group !== undefined) {
+    const found = findGroup(group);
+    if (found === undefined) throw new StartFailure('the host has no group {name}', { name: group }, EX_NOUSER);
+    return found;
+  }
+  return protocol === 'sasl' && process.getuid?.() === 0 ? findGroup(SASL_GROUP) : undefined;
+}
+
 function failure(thrown: unknown, listener: string, privileged: boolean): StartFailure {
+  if (thrown instanceof StartFailure) return thrown;
   switch (codeOf(thrown)) {
     case 'EADDRINUSE':
       return new StartFailure('{listener}: another program listens there already', { listener }, EX_UNAVAILABLE);

@@ -18,7 +18,7 @@ const own = { uptimeS: figure, rss: count, heapUsed: count };
 
 const frontCounts = z.strictObject({
   cpuMs: figure,
-  accepted: z.strictObject({ pop3: count, pop3s: count, lmtp: count, smtp: count }),
+  accepted: z.strictObject({ pop3: count, pop3s: count, lmtp: count, smtp: count, sasl: count }),
   turnedAway: count,
   octetsReceived: count,
   octetsSent: count,
@@ -36,6 +36,10 @@ const frontCounts = z.strictObject({
     retrievedOctets: count,
     deleted: count,
     expired: count,
+  }),
+  smtpAuth: z.strictObject({
+    logins: count,
+    failures: z.strictObject({ auth: count, throttled: count, temporary: count, permanent: count }),
   }),
   deliveries: z.strictObject({
     messages: count,

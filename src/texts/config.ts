@@ -15,6 +15,11 @@ export const config = {
   '{key} is missing': { da: '{key} mangler', de: '{key} fehlt' },
   '{key} is there twice': { da: '{key} er der to gange', de: '{key} ist doppelt vorhanden' },
   '{key} is for Unix sockets only': { da: '{key} er kun for Unix-sokler', de: '{key} ist nur für Unix-Sockets' },
+  '{key} is for Unix sockets and this host only': {
+    da: '{key} er kun for Unix-sokler og denne maskine',
+    de: '{key} ist nur für Unix-Sockets und diesen Rechner',
+  },
+  '{key} is not for {protocol}': { da: '{key} er ikke for {protocol}', de: '{key} ist nicht für {protocol}' },
   '{key} is not for Unix sockets': { da: '{key} er ikke for Unix-sokler', de: '{key} ist nicht für Unix-Sockets' },
   'two listeners have the address {address}': {
     da: 'to lyttere har adressen {address}',

@@ -16,6 +16,7 @@ import { os } from './os.ts';
 import { pop3 } from './pop3.ts';
 import { sasl } from './sasl.ts';
 import { service } from './service.ts';
+import { smtpAuth } from './smtpAuth.ts';
 import { status } from './status.ts';
 import { submission } from './submission.ts';
 
@@ -39,6 +40,7 @@ export const catalogue = {
   ...os,
   ...sasl,
   ...service,
+  ...smtpAuth,
   ...status,
   ...submission,
 } as const;

@@ -61,6 +61,8 @@ export const status = {
   'failed: too soon after the last': { da: 'mislykket: for kort tid efter det sidste', de: 'gescheitert: zu bald nach der letzten' },
   'failed: too many tries lately': { da: 'mislykket: for mange forsøg på det sidste', de: 'gescheitert: zuletzt zu viele Versuche' },
   'failed: trouble here': { da: 'mislykket: problemer her', de: 'gescheitert: Störung hier' },
+  'SMTP logins': { da: 'SMTP-login', de: 'SMTP-Anmeldungen' },
+  'SMTP logins that failed': { da: 'SMTP-login, der mislykkedes', de: 'gescheiterte SMTP-Anmeldungen' },
   'messages retrieved': { da: 'beskeder hentet', de: 'Nachrichten abgerufen' },
   'messages deleted': { da: 'beskeder slettet', de: 'Nachrichten gelöscht' },
   'messages expired': { da: 'beskeder udløbet', de: 'Nachrichten abgelaufen' },

@@ -5,7 +5,7 @@ const MiB = 1024 * 1024;
 
 export const frontCounts: FrontCounts = {
   cpuMs: 1500,
-  accepted: { pop3: 40, pop3s: 60, lmtp: 7, smtp: 1 },
+  accepted: { pop3: 40, pop3s: 60, lmtp: 7, smtp: 1, sasl: 2 },
   turnedAway: 3,
   octetsReceived: 20_000,
   octetsSent: 5_000_000,
@@ -17,6 +17,7 @@ export const frontCounts: FrontCounts = {
     deleted: 30,
     expired: 8,
   },
+  smtpAuth: { logins: 21, failures: { auth: 10, throttled: 9, temporary: 8, permanent: 7 } },
   deliveries: { messages: 12, octets: 70_000, delivered: 14, failedTemporarily: 2, failedPermanently: 1, deferred: 6, refused: 9 },
 };
 

@@ -53,6 +53,8 @@ export interface ServerOptions {
   readonly protocols?: readonly ('pop3' | 'pop3s' | 'lmtp' | 'smtp')[];
   /** Path of a Unix socket to listen on for LMTP as well. */
   readonly lmtpSocket?: string;
+  /** The same for SMTP AUTH. */
+  readonly saslSocket?: string;
   /** Further lines of the settings file, by table; '' for the top. */
   readonly settings?: Readonly<Record<string, readonly string[]>>;
   readonly env?: NodeJS.ProcessEnv;
@@ -167,7 +169,11 @@ function ready(child: ChildProcess, exited: Promise<unknown>, log: () => string)
   });
 }
 
-function settingsText({ settings = {}, lmtpSocket }: ServerOptions, protocols: readonly string[], ports: Server['ports']): string {
+function settingsText(
+  { settings = {}, lmtpSocket, saslSocket }: ServerOptions,
+  protocols: readonly string[],
+  ports: Server['ports'],
+): string {
   const table = (name: string, lines: readonly string[]) => `[${name}]\n${[...lines, ...(settings[name] ?? [])].join('\n')}\n`;
   const top = ['state_dir = "state"', 'run_dir = "run"', 'hostname = "mail.example.org"', 'fronts = 2'];
   if (process.getuid?.() === 0) top.push(`user = "${owner.uid}"`, `group = "${owner.gid}"`);
@@ -179,6 +185,7 @@ function settingsText({ settings = {}, lmtpSocket }: ServerOptions, protocols: r
     table('mailboxes', ['root = "spool"']),
     ...further.map((name) => table(name, [])),
     ...(lmtpSocket === undefined ? [] : [`[[listen]]\nprotocol = "lmtp"\naddress = "unix:${lmtpSocket}"\n`]),
+    ...(saslSocket === undefined ? [] : [`[[listen]]\nprotocol = "sasl"\naddress = "unix:${saslSocket}"\n`]),
     ...protocols.map(
       (protocol) => `[[listen]]\nprotocol = "${protocol}"\naddress = "127.0.0.1:${ports[protocol as keyof typeof ports]}"\n`,
     ),
