@@ -17,10 +17,10 @@ import type { Pop3Host } from '../pop3/host.ts';
 import type { Session } from '../pop3/session.ts';
 import type { AuthServer } from '../postfix/auth/server.ts';
 import { affordableConnections, watchOverload } from './capacity.ts';
-import { createAuthServer } from './smtpAuth.ts';
 import type { loadMailProtocols } from './mailProtocols.ts';
 import type { OnwardMail } from './onward.ts';
 import type { HouseOptions } from './options.ts';
+import { createAuthServer } from './smtpAuth.ts';
 
 export interface DoorParts {
   readonly host: Pop3Host;

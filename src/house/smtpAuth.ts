@@ -3,8 +3,8 @@ import { systemClock } from '../admission/index.ts';
 import type { Settings } from '../config/index.ts';
 import { Networks } from '../model/networks.ts';
 import { noAuthCounts } from '../model/report.ts';
-import { AuthServer, type AuthServerOptions } from '../postfix/auth/server.ts';
 import type { Pop3Host } from '../pop3/host.ts';
+import { AuthServer, type AuthServerOptions } from '../postfix/auth/server.ts';
 
 /** Postfix keeps a connection for as long as one of its servers lives, and over TCP doesn't notice at once that it was closed. */
 const IDLE_MS = 3_600_000;

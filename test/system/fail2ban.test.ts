@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { SaslClient } from '../support/saslClient.ts';
 import { missing, run } from './support/programs.ts';
 import { authPlain, connectFrom, servingProxied } from './support/proxied.ts';
 import { makeTree } from './support/server.ts';
@@ -46,8 +47,10 @@ for (const format of ['line', 'json']) {
     mkdirSync(join(tree.folder, 'virtual', 'kvt.dk', 'accounts'));
     writeFileSync(join(tree.folder, 'virtual', 'kvt.dk', 'accounts', 'far.toml'), 'networks = ["192.0.2.0/24"]\n');
     tree.own();
+    const saslSocket = join(tree.folder, 'run', 'auth');
     const server = await servingProxied(t, {
       tree,
+      saslSocket,
       settings: {
         '': ['stop_grace_s = 0'],
         login: ['failure_delay_ms = 0', 'max_failures = 100', 'plaintext_networks = ["0.0.0.0/0", "::/0"]'],
@@ -78,6 +81,21 @@ for (const format of ['line', 'json']) {
       old.write('USER abc@kvt.dk\r\nPASS old password\r\n');
       assert.deepEqual([await old.line(), await old.line()], ['+OK now the password', '-ERR [AUTH] authentication failed']);
     }
+    // The same over SMTP, where Postfix says who comes.
+    const postfix = await SaslClient.connect({ path: saslSocket });
+    t.after(() => postfix.close());
+    let id = 0;
+    const wrongOverSmtp = async (from: string, login: string, isCounted = true): Promise<void> => {
+      id++;
+      if (isCounted) guessers.push(from);
+      assert.match((await postfix.plain(id, from, login, 'guess')) ?? '', new RegExp(`^FAIL\\t${id}\\t`), JSON.stringify(login));
+    };
+    await wrongOverSmtp('203.0.113.1', 'abc@kvt.dk');
+    await wrongOverSmtp('2001:db8:2::1', 'nobody@kvt.dk');
+    for (const [n, login] of forged.entries()) await wrongOverSmtp(`203.0.113.${100 + n}`, login);
+    await wrongOverSmtp('203.0.113.1', 'abc@kvt.dk', false);
+    assert.equal(await postfix.plain(++id, '203.0.113.2', 'abc@kvt.dk', 'secret'), `OK\t${id}\tuser=abc@kvt.dk`);
+    assert.match((await postfix.plain(++id, '203.0.113.3', 'far@kvt.dk', 'secret')) ?? '', /^FAIL/);
     // None of these is a guess.
     assert.equal(await logIn('198.51.100.4', 'far@kvt.dk', 'secret'), '-ERR [AUTH] authentication failed');
     assert.match((await logIn('198.51.100.5', 'abc@kvt.dk', 'secret')) ?? '', /^\+OK/);
