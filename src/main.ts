@@ -92,6 +92,9 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       sessions: host.counts,
       mail: doors.mail.map((listener) => ({ protocol: listener.protocol, ...listener.counts() })),
       auth: doors.auth.counts(),
+      questions: doors.questions.server.counts(),
+      lookups: doors.questions.lookups,
+      policy: doors.questions.policy,
       throttle: admission.figures(),
       lagMs: lag.longestMs(),
     });
@@ -111,13 +114,12 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     return account;
   }
 
+  function everyDoor() {
+    return [doors.pop3, doors.auth, doors.questions.server, ...doors.mail];
+  }
+
   async function stop(graceMs: number): Promise<void> {
-    await Promise.all([
-      metrics?.close(),
-      doors.pop3.stop(graceMs),
-      doors.auth.stop(graceMs),
-      ...doors.mail.map((listener) => listener.stop(graceMs)),
-    ]);
+    await Promise.all([metrics?.close(), ...everyDoor().map((door) => door.stop(graceMs))]);
     admission.stop();
     await keeping.stop();
     await Promise.race([Promise.all([receipts.settled(), onward.answers.settled()]), pause(graceMs, undefined, { ref: false })]);
@@ -166,18 +168,12 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     },
     async drain() {
       // From here on the file is the next generation's.
-      await Promise.all([
-        metrics?.close(),
-        keeping.stop(),
-        doors.pop3.drain(),
-        doors.auth.drain(),
-        ...doors.mail.map((listener) => listener.drain()),
-      ]);
+      await Promise.all([metrics?.close(), keeping.stop(), ...everyDoor().map((door) => door.drain())]);
       await Promise.all([receipts.settled(), onward.answers.settled()]);
       await store.close();
     },
     async finish() {
-      await Promise.all([doors.pop3.drain(), ...doors.mail.map((listener) => listener.drain())]);
+      await Promise.all(everyDoor().map((door) => door.drain()));
       await receipts.settled();
       await stop(0);
     },

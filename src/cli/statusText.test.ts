@@ -65,7 +65,9 @@ since the start
   recipients to be tried again            8
   recipients failed                       1
   recipients refused                      9
-  connections accepted                  110
+  questions of Postfix answered         104
+  questions of Postfix put off            6
+  connections accepted                  121
   connections turned away                 4
   fronts that died                        1
   workers started                         5
@@ -129,6 +131,8 @@ siden starten
   modtagere, der prøves igen                   0
   modtagere, det mislykkedes for               0
   modtagere afvist                             0
+  spørgsmål fra Postfix besvaret               0
+  spørgsmål fra Postfix udsat                  0
   forbindelser modtaget                        0
   forbindelser afvist                          0
   frontprocesser, der døde                     1

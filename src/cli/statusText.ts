@@ -96,7 +96,9 @@ function underWay(report: HouseReport, say: Say): string[] {
 }
 
 function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): string[] {
-  const { sessions, smtpAuth, deliveries, accepted, turnedAway, octetsReceived, octetsSent } = counts.fronts;
+  const { sessions, smtpAuth, deliveries, questions, accepted, turnedAway, octetsReceived, octetsSent } = counts.fronts;
+  const { lookups, policy } = questions;
+  const answered = lookups.found + lookups.notFound + policy.neutral + policy.permitted + policy.rejected;
   const { loginFailures } = sessions;
   const { workersStarted, workersDied, ownersRefused, frontsDied } = supervisor.counts;
   const hasWorkers = all.length + workersStarted + ownersRefused > 0;
@@ -121,6 +123,8 @@ function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): 
       ['recipients to be tried again', deliveries.failedTemporarily + deliveries.deferred],
       ['recipients failed', deliveries.failedPermanently],
       ['recipients refused', deliveries.refused],
+      ['questions of Postfix answered', answered],
+      ['questions of Postfix put off', questions.lookups.deferred + questions.policy.deferred + questions.late],
       ['connections accepted', added(accepted)],
       ['connections turned away', turnedAway],
       ['fronts that died', frontsDied],

@@ -1,6 +1,7 @@
 /** What can only be seen when settings are looked at together, or when the disc is asked. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { Networks } from '../model/networks.ts';
+import { questionProtocols } from '../model/report.ts';
 import { findGroup, findUser } from '../os/users.ts';
 import type { ListenAddress } from './kinds.ts';
 import type { Reader } from './reader.ts';
@@ -17,6 +18,8 @@ export interface Together {
     readonly mode?: number;
     readonly group?: string;
     readonly proxyProtocolFrom?: readonly string[];
+    readonly map?: string;
+    readonly allowRemote?: boolean;
   }[];
   readonly metrics: { readonly address?: ListenAddress; readonly allowRemote?: boolean };
   /** Places in the file that may name a certificate and its key, with the paths found there. */
@@ -66,10 +69,33 @@ function checkListeners({ listen }: Together, reader: Reader): void {
         text: '{key} is not for Unix sockets',
         values: { key: 'listen.proxy_protocol_from' },
       });
+    checkQuestions(listen[i], i, reader);
     // Limits, delays and the rule about passwords without TLS go by where a client comes from, and there it comes from nowhere.
     if (address.kind === 'unix' && (protocol === 'pop3' || protocol === 'pop3s'))
       reader.complain(['listen', i, 'address'], { text: '{key} is not for Unix sockets', values: { key: protocol } });
   }
+}
+
+/** What belongs to listeners that Postfix asks, and to no others. Who may ask them learns who exists. */
+function checkQuestions(listener: Together['listen'][number] | undefined, i: number, reader: Reader): void {
+  const { protocol, address, proxyProtocolFrom = [], map, allowRemote } = listener ?? {};
+  const notFor = (key: string) =>
+    reader.complain(['listen', i, key], {
+      text: '{key} is not for {protocol}',
+      values: { key: `listen.${key}`, protocol: protocol ?? '' },
+    });
+  if (protocol === 'tcp-table' && map === undefined && reader.at(['listen', i, 'map']) === undefined)
+    reader.complain(['listen', i], { text: '{key} is missing', values: { key: 'listen.map' } });
+  if (protocol !== 'tcp-table' && map !== undefined) notFor('map');
+  const isAsked = (questionProtocols as readonly (string | undefined)[]).includes(protocol);
+  if (!isAsked && allowRemote === true) notFor('allow_remote');
+  if (!isAsked) return;
+  if (address?.kind === 'tcp' && proxyProtocolFrom.length > 0) notFor('proxy_protocol_from');
+  if (address?.kind === 'tcp' && !loopback.has(address.host) && allowRemote !== true)
+    reader.complain(['listen', i, 'address'], {
+      text: '{key} can be reached from other hosts; set {setting} = true if that is meant',
+      values: { key: 'listen.address', setting: 'allow_remote' },
+    });
 }
 
 /** Figures are nobody's business who isn't on this host, unless the settings say so. */

@@ -73,6 +73,8 @@ test('the example is accepted as it stands', () => {
         idleTimeoutS: 300,
       },
       receipts: { policy: 'never' },
+      lookups: { answerS: 10, idleTimeoutS: 600 },
+      policy: { permitRecentLogins: false, checkSenders: false },
       limits: { connections: 10000, connectionsPerSource: 100, connectionsPerAccount: 20, memoryMb: 1024 },
       throttle: { exemptNetworks: [] },
       log: { level: 'info', format: 'line', to: 'stderr' },
@@ -80,28 +82,10 @@ test('the example is accepted as it stands', () => {
       tls: { certificate: undefined, key: undefined, minVersion: '1.2', names: new Map() },
       addresses: new Map(),
       listen: [
-        {
-          protocol: 'pop3',
-          address: { kind: 'tcp', host: '127.0.0.1', port: 1110 },
-          proxyProtocolFrom: [],
-          mode: undefined,
-          group: undefined,
-        },
-        {
-          protocol: 'pop3s',
-          address: { kind: 'tcp', host: '127.0.0.1', port: 1995 },
-          proxyProtocolFrom: [],
-          mode: undefined,
-          group: undefined,
-        },
-        {
-          protocol: 'lmtp',
-          address: { kind: 'tcp', host: '127.0.0.1', port: 1024 },
-          proxyProtocolFrom: [],
-          mode: undefined,
-          group: undefined,
-        },
-      ],
+        { protocol: 'pop3', address: { kind: 'tcp', host: '127.0.0.1', port: 1110 } },
+        { protocol: 'pop3s', address: { kind: 'tcp', host: '127.0.0.1', port: 1995 } },
+        { protocol: 'lmtp', address: { kind: 'tcp', host: '127.0.0.1', port: 1024 } },
+      ].map((listen) => ({ ...listen, proxyProtocolFrom: [], mode: undefined, group: undefined, map: undefined, allowRemote: undefined })),
       file: exampleFile,
       written: undefined,
     },
@@ -121,6 +105,37 @@ test('every line that the example has as a comment is accepted without its #', (
   assert.deepEqual([...settings.tls.names], [['mail.kvt.dk', { certificate: '/etc/pk/x.pem', key: '/etc/pk/x.pem' }]]);
   assert.deepEqual([...settings.addresses], [['192.0.2.10', 'kvt.dk']]);
   assert.deepEqual(settings.listen[2]?.proxyProtocolFrom, ['127.0.0.1/32']);
+});
+
+test('what Postfix asks stays on this host, unless the settings say otherwise; a tcp-table has one map', () => {
+  const at = (protocol: string, address: string, ...more: string[]) =>
+    complaints(['[[listen]]', `protocol = "${protocol}"`, `address = "${address}"`, ...more].join('\n'));
+  for (const protocol of ['socketmap', 'policy']) {
+    for (const address of ['unix:/run/x', '127.0.0.1:1', '127.1.2.3:1', '[::1]:1']) assert.deepEqual(at(protocol, address), []);
+    for (const address of ['0.0.0.0:1', '[::]:1', '192.0.2.1:1']) {
+      assert.deepEqual(at(protocol, address), [
+        '/etc/pk/pk.toml:3: listen.address can be reached from other hosts; set allow_remote = true if that is meant',
+      ]);
+      assert.deepEqual(at(protocol, address, 'allow_remote = true'), []);
+    }
+    assert.deepEqual(at(protocol, '127.0.0.1:1', 'map = "domains"'), [`/etc/pk/pk.toml:4: listen.map is not for ${protocol}`]);
+    assert.deepEqual(at(protocol, '127.0.0.1:1', 'proxy_protocol_from = ["127.0.0.1"]'), [
+      `/etc/pk/pk.toml:4: listen.proxy_protocol_from is not for ${protocol}`,
+    ]);
+  }
+  for (const map of ['domains', 'mailboxes', 'aliases', 'alias-domains', 'transport', 'senders', 'recent-logins'])
+    assert.deepEqual(at('tcp-table', '127.0.0.1:1', `map = "${map}"`), []);
+  assert.deepEqual(at('tcp-table', '127.0.0.1:1'), ['/etc/pk/pk.toml:1: listen.map is missing']);
+  assert.deepEqual(at('tcp-table', '192.0.2.1:1', 'map = "domains"'), [
+    '/etc/pk/pk.toml:3: listen.address can be reached from other hosts; set allow_remote = true if that is meant',
+  ]);
+  assert.deepEqual(at('tcp-table', '127.0.0.1:1', 'map = "virtual"'), [
+    '/etc/pk/pk.toml:4: listen.map cannot be "virtual"; allowed: one of "domains", "mailboxes", "aliases", "alias-domains", "transport", "senders", "recent-logins"',
+  ]);
+  assert.deepEqual(at('lmtp', '192.0.2.1:1', 'allow_remote = true', 'map = "domains"'), [
+    '/etc/pk/pk.toml:4: listen.allow_remote is not for lmtp',
+    '/etc/pk/pk.toml:5: listen.map is not for lmtp',
+  ]);
 });
 
 test('metrics stay on this host, unless the settings say otherwise', () => {
@@ -197,9 +212,9 @@ level = "info"`;
     '/etc/pk/pk.toml:10: there is a certificate, but no key',
     '/etc/pk/pk.toml:12: there is a key, but no certificate',
     '/etc/pk/pk.toml:13: this is not TOML: illegal character in key',
-    '/etc/pk/pk.toml:15: listen.protocol cannot be "imap"; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl"',
+    '/etc/pk/pk.toml:15: listen.protocol cannot be "imap"; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl", "socketmap", "tcp-table", "policy"',
     '/etc/pk/pk.toml:16: listen.address cannot be "localhost:1"; allowed: 127.0.0.1:1110, [::1]:1110 or unix:path',
-    '/etc/pk/pk.toml:17: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl"',
+    '/etc/pk/pk.toml:17: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl", "socketmap", "tcp-table", "policy"',
     '/etc/pk/pk.toml:17: listen.address is missing; allowed: 127.0.0.1:1110, [::1]:1110 or unix:path',
     '/etc/pk/pk.toml:18: there is no setting listen.adress; did you mean address?',
     '/etc/pk/pk.toml:22: listen.mode is for Unix sockets only',
@@ -223,7 +238,7 @@ test('what is no table, no list or no text at all', () => {
   assert.deepEqual(complaints(Buffer.from('a = 1\nb = "\xff"\n', 'latin1')), ['/etc/pk/pk.toml:2: this is not UTF-8 text']);
   assert.deepEqual(complaints('listen = [1]\n'), [
     '/etc/pk/pk.toml:1: listen cannot be 1; allowed: a table',
-    '/etc/pk/pk.toml:1: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl"',
+    '/etc/pk/pk.toml:1: listen.protocol is missing; allowed: one of "pop3", "pop3s", "lmtp", "smtp", "sasl", "socketmap", "tcp-table", "policy"',
     '/etc/pk/pk.toml:1: listen.address is missing; allowed: 127.0.0.1:1110, [::1]:1110 or unix:path',
   ]);
 });

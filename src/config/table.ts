@@ -1,4 +1,7 @@
 /** Every setting: kind, default, unit and what it is for. --help, the manual, `config show` and all errors are made from this. */
+
+import { mapNames } from '../model/lookupMaps.ts';
+import { carriedProtocols } from '../model/report.ts';
 import {
   boolean,
   domain,
@@ -175,6 +178,30 @@ export function settingsTable(folder: string) {
         'Return receipts for messages that ask for one and are fetched for the first time, where neither the account nor its domain says otherwise. ask: the user decides about each one (`postkasse receipts`). known-senders: it goes out by itself to our own domains and to whom the user had one sent before; about others the user decides.',
       ),
     },
+    lookups: {
+      answer_s: row(
+        integer(1, 90),
+        10,
+        'Seconds for an answer to Postfix; then it is told to ask again. Postfix itself waits for 100, and then asks nobody.',
+      ),
+      idle_timeout_s: row(
+        integer(1, 86400),
+        600,
+        "Seconds that Postfix may keep a connection without asking. Longer than Postfix's own limits, so that closing is its part.",
+      ),
+    },
+    policy: {
+      permit_recent_logins: row(
+        boolean,
+        false,
+        'POP before SMTP through the policy service: hosts that have just fetched mail may send to anywhere, for domains with `pop_before_smtp`.',
+      ),
+      check_senders: row(
+        boolean,
+        false,
+        'Refuse envelope senders of hosted domains to all who are not logged in as an account that the address means. Stops mailing lists and forwarders elsewhere that keep the sender.',
+      ),
+    },
     limits: {
       connections: row(integer(1, 1_000_000), 10_000, 'Connections at a time per process and protocol; POP3 and POP3S count together.'),
       connections_per_source: row(
@@ -229,7 +256,7 @@ export function tlsNameTable(folder: string) {
   } as const;
 }
 
-export const protocols = ['pop3', 'pop3s', 'lmtp', 'smtp', 'sasl'] as const;
+export const protocols = carriedProtocols;
 
 /** Keys of one `[[listen]]`. */
 export function listenTable(folder: string) {
@@ -237,9 +264,14 @@ export function listenTable(folder: string) {
     protocol: row(
       oneOf(...protocols),
       undefined,
-      'What is spoken there. smtp takes mail for hosted users only; sasl checks passwords for Postfix (smtpd_sasl_type = dovecot).',
+      'What is spoken there. smtp takes mail for hosted users only; sasl checks passwords for Postfix (smtpd_sasl_type = dovecot), and over socketmap, tcp-table and policy Postfix asks us.',
     ),
     address: row(listenAddress(folder), undefined, 'Address and port, or a Unix socket.'),
+    map: optional(oneOf(...mapNames), 'The table that is asked there; for tcp-table, which can ask one only.'),
+    allow_remote: optional(
+      boolean,
+      'Let `address` be one that other hosts can reach, for Postfix elsewhere to ask. Whoever reaches it learns who has a mailbox.',
+    ),
     proxy_protocol_from: row(networks, [], 'Networks of load balancers: connections from there begin with a PROXY protocol header.'),
     mode: optional(
       fileMode,

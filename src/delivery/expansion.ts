@@ -2,10 +2,11 @@
  * From one address to all that it stands for: accounts of ours, and addresses elsewhere. Each address is looked at once, however many ways lead
  * to it; a way that comes back to where it has been is a loop, and ends there.
  */
-import { type DomainName, parseDomainName, parseUserName } from '../model/address.ts';
+import { type DomainName, parseUserName } from '../model/address.ts';
 import { type Account, type HostedDomain, noAccountRules, type Step } from '../model/directory.ts';
 import { type EnvelopeAddress, parseEnvelopeAddress } from '../model/envelopeAddress.ts';
 import { Fault } from '../model/fault.ts';
+import { hostedDomain } from './hostedDomain.ts';
 import type { Destination, ResolverOptions } from './resolver.ts';
 import { type Found, type Question, rulesOf } from './rules.ts';
 import { Undeliverable } from './undeliverable.ts';
@@ -13,8 +14,6 @@ import { Undeliverable } from './undeliverable.ts';
 /** Addresses on one way, and looked at in all: an owner's mistake must not keep us busy. */
 const MOST_ON_THE_WAY = 10;
 const MOST_ADDRESSES = 1000;
-/** How far up a subdomain is looked for in a domain that folds them. */
-const MOST_LABELS = 8;
 
 /** Why nothing came of an address; `undefined`: something did. */
 type Nothing = Fault | undefined;
@@ -39,7 +38,7 @@ export class Expansion {
     const recipient = this.#read(raw);
     this.steps.push({ rule: 'address', outcome: recipient ? `user ${recipient.local}, domain ${recipient.domain}` : 'no address' });
     if (recipient === undefined) return new Undeliverable('5.1.3', 'this is no mail address');
-    const domain = await this.#domainOf(recipient);
+    const domain = await hostedDomain(recipient.domain, this.#options, this.steps);
     if (domain !== undefined) return this.#visitOnce({ recipient, domain });
     if (by === undefined) return new Undeliverable('5.7.1', 'we do not take mail for that domain');
     this.#add(`forward ${recipient.local}@${recipient.domain.toLowerCase()}`, { kind: 'forward', address: raw, by });
@@ -51,27 +50,6 @@ export class Expansion {
     const { defaultDomain } = this.#options;
     if (raw.toLowerCase() === 'postmaster' && defaultDomain !== undefined) return { local: raw, domain: defaultDomain };
     return parseEnvelopeAddress(raw);
-  }
-
-  async #domainOf({ domain }: EnvelopeAddress): Promise<HostedDomain | undefined> {
-    const name = parseDomainName(domain);
-    const found = name && (await this.#options.directory.domain(name));
-    this.steps.push({ rule: 'domain', outcome: found ? found.name : 'not one of ours' });
-    return found ?? (name && this.#foldedInto(name));
-  }
-
-  /** The nearest domain of ours above it decides. */
-  async #foldedInto(name: DomainName): Promise<HostedDomain | undefined> {
-    const labels = name.split('.');
-    for (let level = 1; level <= Math.min(MOST_LABELS, labels.length - 2); level += 1) {
-      const above = parseDomainName(labels.slice(level).join('.'));
-      const domain = above && (await this.#options.directory.domain(above));
-      if (domain === undefined) continue;
-      const folds = domain.foldsSubdomains ?? this.#options.foldSubdomains;
-      this.steps.push({ rule: 'folded subdomain', outcome: folds ? domain.name : `${domain.name} does not fold its subdomains` });
-      return folds ? domain : undefined;
-    }
-    return undefined;
   }
 
   async #visitOnce(question: Question): Promise<Nothing> {

@@ -2,14 +2,18 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Settings } from '../config/index.ts';
 import type { Log } from '../model/log.ts';
+import { questionProtocols } from '../model/report.ts';
 import { type ConnectionLimits, connectionLimits } from '../net/connectionLimit.ts';
 import { Overload } from '../net/overload.ts';
 import { descriptorLimit } from '../os/hardening.ts';
 import { servedProtocols } from './mailProtocols.ts';
 import type { HouseOptions } from './options.ts';
 
-/** What a connection has open at most: itself and a message of its mailbox, or its owner's worker; mail on its way in is in two files more. */
-const descriptorsOf = { pop3: 2, mail: 4, sasl: 2 } as const;
+/**
+ * What a connection has open at most: itself and a message of its mailbox, or its owner's worker; mail on its way in is in two files more. What
+ * Postfix asks is asked of workers over connections that are there.
+ */
+const descriptorsOf = { pop3: 2, mail: 4, sasl: 2, question: 1 } as const;
 /** Beside connections: listeners, IPC and log, the event loop's own, files of the directory that are being read. */
 const OTHER_DESCRIPTORS = 192;
 
@@ -19,10 +23,12 @@ export function affordableConnections(options: HouseOptions, log: Log): Connecti
   if (options.connection !== undefined) return { fetching: wanted, bringing: wanted };
   const served = servedProtocols(options);
   const fetching = served.some((protocol) => protocol === 'pop3' || protocol === 'pop3s') ? descriptorsOf.pop3 : undefined;
-  const bringing = served.flatMap((protocol) => {
+  const bringing: number[] = served.flatMap((protocol) => {
     if (protocol === 'sasl') return descriptorsOf.sasl;
     return protocol === 'lmtp' || protocol === 'smtp' ? descriptorsOf.mail : [];
   });
+  // One limit for all protocols over which Postfix asks: it is who brings mail, too.
+  if (served.some((protocol) => (questionProtocols as readonly string[]).includes(protocol))) bringing.push(descriptorsOf.question);
   const descriptors = descriptorLimit();
   const limits = connectionLimits({ wanted, descriptors, reserve: OTHER_DESCRIPTORS, fetching, bringing });
   if (Math.min(limits.fetching, limits.bringing) < wanted && (options.front ?? 0) === 0) {

@@ -20,6 +20,7 @@ import { affordableConnections, watchOverload } from './capacity.ts';
 import type { loadMailProtocols } from './mailProtocols.ts';
 import type { OnwardMail } from './onward.ts';
 import type { HouseOptions } from './options.ts';
+import { createQuestions, type Questions } from './questions.ts';
 import { createAuthServer } from './smtpAuth.ts';
 
 export interface DoorParts {
@@ -37,6 +38,8 @@ export interface Doors {
   readonly pop3: LineServer<Session>;
   readonly mail: readonly MailListener[];
   readonly auth: AuthServer;
+  /** Of Postfix. */
+  readonly questions: Questions;
 }
 
 /** Resolves when all are open. @throws Error with `code` */
@@ -69,17 +72,25 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     sources: sourcesOf('pop3'),
     trace: options.trace.includes('pop3') ? lineTrace() : undefined,
   });
-  const resolver = createResolver({
+  const resolverOptions = {
     directory: host.directory,
     recipientDelimiter: settings.delivery.recipientDelimiter,
     defaultDomain: settings.directory.defaultDomain,
     foldSubdomains: settings.delivery.foldSubdomains,
     srs: onward.srs,
+  };
+  const questions = createQuestions({
+    settings,
+    resolverOptions,
+    speaker: host.speaker,
+    log,
+    overload,
+    maxConnections: maxConnections.bringing,
   });
   const mailOptions: Omit<MailListenerOptions, 'listen' | 'proxyProtocolFrom'> = {
     ...shared,
     maxConnections: maxConnections.bringing,
-    resolver,
+    resolver: createResolver(resolverOptions),
     store: host.store,
     sendOn: onward.sendOn,
     delivered: (delivered) => onward.answers.consider(delivered),
@@ -107,6 +118,8 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
 
   async function listen(settingsOfDoor: ListenSettings, fd: number): Promise<void> {
     const { protocol } = settingsOfDoor;
+    if (protocol === 'socketmap' || protocol === 'tcp-table' || protocol === 'policy')
+      return questions.listen({ ...settingsOfDoor, protocol }, fd);
     const proxies = new Networks(settingsOfDoor.proxyProtocolFrom);
     if (protocol === 'pop3' || protocol === 'pop3s') {
       await pop3.listen({ protocol, tls: protocol === 'pop3s', ...tcpAddress(settingsOfDoor), fd, proxyFrom: proxies });
@@ -130,7 +143,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
 
   for (const [index, door] of settings.listen.entries()) for (const fd of sockets.get(index) ?? []) await listen(door, fd);
   if (connection !== undefined) await carry(connection.protocol, connection.fd);
-  return { pop3, mail, auth };
+  return { pop3, mail, auth, questions };
 }
 
 /** `C: …` and `S: …` lines as `net/` gives them, to standard error. */

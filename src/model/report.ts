@@ -15,7 +15,11 @@ export function isLoginFailure(kind: FaultKind | 'throttled'): kind is LoginFail
   return (loginFailures as readonly string[]).includes(kind);
 }
 
-export const carriedProtocols = ['pop3', 'pop3s', 'lmtp', 'smtp', 'sasl'] as const;
+/** Over which Postfix asks us something. */
+export const questionProtocols = ['socketmap', 'tcp-table', 'policy'] as const;
+export type QuestionProtocol = (typeof questionProtocols)[number];
+
+export const carriedProtocols = ['pop3', 'pop3s', 'lmtp', 'smtp', 'sasl', ...questionProtocols] as const;
 export type CarriedProtocol = (typeof carriedProtocols)[number];
 
 /** What came of POP3 sessions. Written to as they go on. */
@@ -54,6 +58,33 @@ export type DeliveryCounts = {
   refused: number;
 };
 
+/** What our tables told Postfix. Written to as it asks. */
+export type LookupCounts = {
+  found: number;
+  notFound: number;
+  /** Not known at the moment: Postfix asks again. */
+  deferred: number;
+};
+
+/** What the policy service told Postfix. Written to as it asks. */
+export type PolicyCounts = {
+  /** The next restriction decides. */
+  neutral: number;
+  permitted: number;
+  rejected: number;
+  deferred: number;
+};
+
+/** Of everything that Postfix asks. */
+export type QuestionCounts = {
+  readonly lookups: Readonly<LookupCounts>;
+  readonly policy: Readonly<PolicyCounts>;
+  /** Questions for which the answer was not there in time; it is counted above when it comes. */
+  readonly late: number;
+  /** Requests that made no sense. */
+  readonly malformed: number;
+};
+
 /** Of one front since it began. */
 export type FrontCounts = {
   readonly cpuMs: number;
@@ -66,6 +97,7 @@ export type FrontCounts = {
   readonly sessions: Readonly<SessionCounts>;
   readonly smtpAuth: Readonly<AuthCounts>;
   readonly deliveries: Readonly<DeliveryCounts>;
+  readonly questions: QuestionCounts;
 };
 
 /** Of one owner's worker since it began. */
@@ -77,7 +109,7 @@ export type WorkerCounts = {
 
 export interface ConnectionCount {
   readonly protocol: CarriedProtocol;
-  /** AUTHORIZATION, TRANSACTION …; for LMTP and SMTP `idle`, `transaction` (after MAIL) and `data`. */
+  /** AUTHORIZATION, TRANSACTION …; for LMTP and SMTP `idle`, `transaction` (after MAIL) and `data`; for questions of Postfix `idle` and `asked`. */
   readonly state: string;
   readonly connections: number;
 }
@@ -201,16 +233,30 @@ export function noDeliveryCounts(): DeliveryCounts {
   return { messages: 0, octets: 0, delivered: 0, failedTemporarily: 0, failedPermanently: 0, deferred: 0, refused: 0 };
 }
 
+export function noLookupCounts(): LookupCounts {
+  return { found: 0, notFound: 0, deferred: 0 };
+}
+
+export function noPolicyCounts(): PolicyCounts {
+  return { neutral: 0, permitted: 0, rejected: 0, deferred: 0 };
+}
+
+export function acceptedBy(count: (protocol: CarriedProtocol) => number): FrontCounts['accepted'] {
+  const entries = carriedProtocols.map((protocol) => [protocol, count(protocol)] as const);
+  return Object.fromEntries(entries) as Record<CarriedProtocol, number>;
+}
+
 export function noFrontCounts(): FrontCounts {
   return {
     cpuMs: 0,
-    accepted: { pop3: 0, pop3s: 0, lmtp: 0, smtp: 0, sasl: 0 },
+    accepted: acceptedBy(() => 0),
     turnedAway: 0,
     octetsReceived: 0,
     octetsSent: 0,
     sessions: noSessionCounts(),
     smtpAuth: noAuthCounts(),
     deliveries: noDeliveryCounts(),
+    questions: { lookups: noLookupCounts(), policy: noPolicyCounts(), late: 0, malformed: 0 },
   };
 }
 

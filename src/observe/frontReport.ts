@@ -2,6 +2,7 @@
 import type { LogFields } from '../model/log.ts';
 import {
   type AuthCounts,
+  acceptedBy,
   added,
   type CarriedProtocol,
   type ConnectionCount,
@@ -10,7 +11,9 @@ import {
   type DeliveryCounts,
   type DomainSessions,
   type FrontReport,
+  type LookupCounts,
   noDeliveryCounts,
+  type PolicyCounts,
   type SessionCounts,
   type ThrottleFigures,
 } from '../model/report.ts';
@@ -43,12 +46,23 @@ export interface FrontParts {
     readonly turnedAway: number;
     readonly counts: Readonly<AuthCounts>;
   };
+  /** Of what Postfix asks. */
+  readonly questions: {
+    readonly states: readonly ConnectionCount[];
+    readonly accepted: ReadonlyMap<CarriedProtocol, number>;
+    readonly turnedAway: number;
+    readonly late: number;
+    readonly malformed: number;
+  };
+  readonly lookups: Readonly<LookupCounts>;
+  readonly policy: Readonly<PolicyCounts>;
   readonly throttle: ThrottleFigures;
   readonly lagMs: number;
 }
 
-export function frontReport({ pop3, sessions, mail, auth, throttle, lagMs }: FrontParts): FrontReport {
-  const acceptedFor = (protocol: 'lmtp' | 'smtp') =>
+export function frontReport(parts: FrontParts): FrontReport {
+  const { pop3, sessions, mail, auth, questions, lookups, policy, throttle, lagMs } = parts;
+  const acceptedFor = (protocol: CarriedProtocol) =>
     mail.reduce((sum, listener) => (listener.protocol === protocol ? sum + listener.accepted : sum), 0);
   const underWay = { receiving: 0, delivering: 0, spooledOctets: 0 };
   for (const listener of mail) {
@@ -59,25 +73,23 @@ export function frontReport({ pop3, sessions, mail, auth, throttle, lagMs }: Fro
   return {
     ...processFigures(),
     lagMs,
-    connections: connectionsOf([pop3.states, auth.states, ...mail.map(({ states }) => states)].map((connections) => ({ connections }))),
+    connections: connectionsOf([pop3, auth, questions, ...mail].map(({ states }) => ({ connections: states }))),
     sessions: pop3.sessions,
     deliveries: underWay,
     throttle,
     counts: {
       cpuMs: cpuMs(),
-      accepted: {
-        pop3: pop3.accepted.get('pop3') ?? 0,
-        pop3s: pop3.accepted.get('pop3s') ?? 0,
-        lmtp: acceptedFor('lmtp'),
-        smtp: acceptedFor('smtp'),
-        sasl: auth.accepted,
-      },
-      turnedAway: mail.reduce((sum, listener) => sum + listener.turnedAway, pop3.turnedAway + auth.turnedAway),
+      accepted: acceptedBy((protocol) => {
+        if (protocol === 'sasl') return auth.accepted;
+        return pop3.accepted.get(protocol) ?? questions.accepted.get(protocol) ?? acceptedFor(protocol);
+      }),
+      turnedAway: mail.reduce((sum, listener) => sum + listener.turnedAway, pop3.turnedAway + auth.turnedAway + questions.turnedAway),
       octetsReceived: pop3.bytesReceived,
       octetsSent: pop3.bytesSent,
       sessions: { ...sessions, loginFailures: { ...sessions.loginFailures } },
       smtpAuth: { logins: auth.counts.logins, failures: { ...auth.counts.failures } },
       deliveries: mail.reduce((sum, listener) => added(sum, listener.deliveries), noDeliveryCounts()),
+      questions: { lookups: { ...lookups }, policy: { ...policy }, late: questions.late, malformed: questions.malformed },
     },
   };
 }

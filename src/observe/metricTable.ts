@@ -146,6 +146,36 @@ export const metricTable: readonly Metric[] = [
       [counts.fronts.deliveries.refused, 'refused'],
     ],
   ),
+  counter(
+    'postkasse_lookups_total',
+    ['outcome'],
+    'Questions of Postfix to a table. Outcome deferred: not known at the moment, Postfix asks again.',
+    ({ counts: { fronts } }) => [
+      [fronts.questions.lookups.found, 'found'],
+      [fronts.questions.lookups.notFound, 'not-found'],
+      [fronts.questions.lookups.deferred, 'deferred'],
+    ],
+  ),
+  counter(
+    'postkasse_policy_requests_total',
+    ['outcome'],
+    'Questions of Postfix to the policy service. Outcome neutral: DUNNO, the next restriction decides.',
+    ({ counts: { fronts } }) => [
+      [fronts.questions.policy.neutral, 'neutral'],
+      [fronts.questions.policy.permitted, 'permitted'],
+      [fronts.questions.policy.rejected, 'rejected'],
+      [fronts.questions.policy.deferred, 'deferred'],
+    ],
+  ),
+  counter(
+    'postkasse_questions_unanswered_total',
+    ['reason'],
+    'Questions of Postfix without their answer. Reason late: it was not there in time, and "try again" was said; malformed: they made no sense.',
+    ({ counts: { fronts } }) => [
+      [fronts.questions.late, 'late'],
+      [fronts.questions.malformed, 'malformed'],
+    ],
+  ),
   gauge(
     'postkasse_deliveries_under_way',
     ['stage'],

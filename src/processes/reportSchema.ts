@@ -18,7 +18,7 @@ const own = { uptimeS: figure, rss: count, heapUsed: count };
 
 const frontCounts = z.strictObject({
   cpuMs: figure,
-  accepted: z.strictObject({ pop3: count, pop3s: count, lmtp: count, smtp: count, sasl: count }),
+  accepted: z.record(z.enum(carriedProtocols), count),
   turnedAway: count,
   octetsReceived: count,
   octetsSent: count,
@@ -49,6 +49,12 @@ const frontCounts = z.strictObject({
     failedPermanently: count,
     deferred: count,
     refused: count,
+  }),
+  questions: z.strictObject({
+    lookups: z.strictObject({ found: count, notFound: count, deferred: count }),
+    policy: z.strictObject({ neutral: count, permitted: count, rejected: count, deferred: count }),
+    late: count,
+    malformed: count,
   }),
 });
 

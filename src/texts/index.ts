@@ -14,6 +14,7 @@ import { mdn } from './mdn.ts';
 import { net } from './net.ts';
 import { os } from './os.ts';
 import { pop3 } from './pop3.ts';
+import { postfix } from './postfix.ts';
 import { sasl } from './sasl.ts';
 import { service } from './service.ts';
 import { smtpAuth } from './smtpAuth.ts';
@@ -38,6 +39,7 @@ export const catalogue = {
   ...mdn,
   ...net,
   ...os,
+  ...postfix,
   ...sasl,
   ...service,
   ...smtpAuth,

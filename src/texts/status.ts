@@ -72,6 +72,8 @@ export const status = {
   'recipients delivered to': { da: 'modtagere afleveret til', de: 'Empfänger beliefert' },
   'recipients to be tried again': { da: 'modtagere, der prøves igen', de: 'Empfänger mit neuem Versuch' },
   'recipients failed': { da: 'modtagere, det mislykkedes for', de: 'Empfänger gescheitert' },
+  'questions of Postfix answered': { da: 'spørgsmål fra Postfix besvaret', de: 'Fragen von Postfix beantwortet' },
+  'questions of Postfix put off': { da: 'spørgsmål fra Postfix udsat', de: 'Fragen von Postfix vertagt' },
   'recipients refused': { da: 'modtagere afvist', de: 'Empfänger abgewiesen' },
   'connections accepted': { da: 'forbindelser modtaget', de: 'Verbindungen angenommen' },
   'connections turned away': { da: 'forbindelser afvist', de: 'Verbindungen abgewiesen' },

@@ -19,6 +19,8 @@ export interface SmallDomain {
   readonly users: readonly string[];
   /** Of `users`, those that take no mail. */
   readonly closed?: readonly string[];
+  /** Of `users`, those that may not send. */
+  readonly mute?: readonly string[];
   readonly unknownUsers?: UnknownUsers;
   /** What of them isn't usual, by user name. */
   readonly rules?: Readonly<Record<string, Partial<AccountRules>>>;
@@ -31,7 +33,8 @@ export function smallDirectory(...domains: readonly SmallDomain[]): Pick<Directo
   const aliasFiles = new Map<DomainName, Aliases>();
   const accounts = new Map<string, Account>();
   const hosted = new Map<DomainName, HostedDomain>();
-  for (const { name, users, closed = [], unknownUsers = { kind: 'bounce' } as const, rules = {}, aliases = '', more } of domains) {
+  for (const { name, users, closed = [], mute = [], unknownUsers = { kind: 'bounce' } as const, ...own } of domains) {
+    const { rules = {}, aliases = '', more } = own;
     const domain = parseDomainName(name);
     if (!domain) throw new Error(`not a domain: ${name}`);
     hosted.set(domain, { name: domain, unknownUsers, ...more });
@@ -39,7 +42,9 @@ export function smallDirectory(...domains: readonly SmallDomain[]): Pick<Directo
     for (const user of users) {
       const address = parseAddress(`${user}@${name}`);
       if (!address) throw new Error(`not an address: ${user}@${name}`);
-      const services = new Set<Service>(closed.includes(user) ? ['pop3'] : ['pop3', 'receive']);
+      const services = new Set<Service>(['pop3', 'receive', 'smtp-auth']);
+      if (closed.includes(user)) services.delete('receive');
+      if (mute.includes(user)) services.delete('smtp-auth');
       const mailbox = { name: formatAddress(address), ...address, home: undefined, owner: undefined };
       const own = rules[user];
       accounts.set(mailbox.name, { mailbox, services, language: undefined, rules: own && { ...noAccountRules, ...own } });

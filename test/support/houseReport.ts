@@ -5,7 +5,7 @@ const MiB = 1024 * 1024;
 
 export const frontCounts: FrontCounts = {
   cpuMs: 1500,
-  accepted: { pop3: 40, pop3s: 60, lmtp: 7, smtp: 1, sasl: 2 },
+  accepted: { pop3: 40, pop3s: 60, lmtp: 7, smtp: 1, sasl: 2, socketmap: 5, 'tcp-table': 2, policy: 4 },
   turnedAway: 3,
   octetsReceived: 20_000,
   octetsSent: 5_000_000,
@@ -19,6 +19,12 @@ export const frontCounts: FrontCounts = {
   },
   smtpAuth: { logins: 21, failures: { auth: 10, throttled: 9, temporary: 8, permanent: 7 } },
   deliveries: { messages: 12, octets: 70_000, delivered: 14, failedTemporarily: 2, failedPermanently: 1, deferred: 6, refused: 9 },
+  questions: {
+    lookups: { found: 50, notFound: 25, deferred: 3 },
+    policy: { neutral: 20, permitted: 2, rejected: 7, deferred: 1 },
+    late: 2,
+    malformed: 1,
+  },
 };
 
 export const frontReport: FrontReport = {

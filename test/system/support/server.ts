@@ -55,6 +55,8 @@ export interface ServerOptions {
   readonly lmtpSocket?: string;
   /** The same for SMTP AUTH. */
   readonly saslSocket?: string;
+  /** Further listeners, each with the lines of its table. */
+  readonly listeners?: readonly (readonly string[])[];
   /** Further lines of the settings file, by table; '' for the top. */
   readonly settings?: Readonly<Record<string, readonly string[]>>;
   readonly env?: NodeJS.ProcessEnv;
@@ -170,7 +172,7 @@ function ready(child: ChildProcess, exited: Promise<unknown>, log: () => string)
 }
 
 function settingsText(
-  { settings = {}, lmtpSocket, saslSocket }: ServerOptions,
+  { settings = {}, lmtpSocket, saslSocket, listeners = [] }: ServerOptions,
   protocols: readonly string[],
   ports: Server['ports'],
 ): string {
@@ -186,6 +188,7 @@ function settingsText(
     ...further.map((name) => table(name, [])),
     ...(lmtpSocket === undefined ? [] : [`[[listen]]\nprotocol = "lmtp"\naddress = "unix:${lmtpSocket}"\n`]),
     ...(saslSocket === undefined ? [] : [`[[listen]]\nprotocol = "sasl"\naddress = "unix:${saslSocket}"\n`]),
+    ...listeners.map((lines) => `[[listen]]\n${lines.join('\n')}\n`),
     ...protocols.map(
       (protocol) => `[[listen]]\nprotocol = "${protocol}"\naddress = "127.0.0.1:${ports[protocol as keyof typeof ports]}"\n`,
     ),
