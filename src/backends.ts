@@ -9,15 +9,19 @@ import type { FilesOf } from './directory/passwd/ownFiles.ts';
 import { loadToml } from './directory/passwd/toml.ts';
 import type { ResolveRules } from './directory/resolve.ts';
 import { loadArgon2 } from './directory/schemes/argon2.ts';
-import { createFileStore, type FileStore, locateMailbox } from './maildrops/index.ts';
+import { createDomainUsages } from './maildrops/domainUsages.ts';
+import { createFileStore, type FileStore, locateMailbox, usageReader } from './maildrops/index.ts';
 import { createOnceMemory } from './maildrops/onceMemory.ts';
+import { createQuota } from './maildrops/quota.ts';
+import { createQuotaWarning } from './maildrops/quotaWarning.ts';
 import { createReceiptDesk, type OpenDesk } from './maildrops/receiptDesk.ts';
 import { loadCompose } from './mdn/receipts.ts';
 import type { Directory } from './model/directory.ts';
 import type { Log } from './model/log.ts';
 import type { Mailbox } from './model/mailbox.ts';
-import type { Location } from './model/maildrop.ts';
+import type { Location, MaildropStore } from './model/maildrop.ts';
 import type { OnceMemory } from './model/onceMemory.ts';
+import type { DomainUsages, Inhabitants, Quota } from './model/quota.ts';
 import type { Submission } from './model/submission.ts';
 import { createReverseNames } from './net/reverseNames.ts';
 import type { Identity } from './os/becomeUser.ts';
@@ -27,6 +31,7 @@ import { mayEnter } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
 import { loadSaslprep } from './sasl/saslprep.ts';
 import { createSubmission, loadSmtp } from './submission/index.ts';
+import type { Speaker } from './texts/speaker.ts';
 
 export interface DirectoryParts {
   /** Of all processes that answer the same clients. Default: the one in state_dir. */
@@ -38,7 +43,7 @@ export interface DirectoryParts {
 }
 
 /** Who exists and may log in, as the settings say. */
-export function createDirectory(settings: Settings, log: Log, parts: DirectoryParts = {}): Directory {
+export function createDirectory(settings: Settings, log: Log, parts: DirectoryParts = {}): Directory & Inhabitants {
   const { directory, login, addresses } = settings;
   const reverseName = reverseNames(settings);
   const processUid = process.getuid?.() ?? 0;
@@ -88,6 +93,35 @@ export function createHostSubmission({ hostname, stateDir: folder, submission }:
   return createSubmission({ ...submission, hostname, disk, folder, name: () => randomBytes(12).toString('hex') });
 }
 
+export interface LocalQuota {
+  readonly quota: Quota;
+  readonly domains: DomainUsages;
+}
+
+/** Of who delivers: remembers whom it has told, and says it in their language. */
+export interface QuotaParts {
+  readonly once: OnceMemory;
+  readonly speaker: Speaker;
+  readonly log: Log;
+}
+
+/** How much may rest there, as the settings, domains and accounts say, where directory and store are of this process. Without `parts` nobody is warned. */
+export function createLocalQuota(
+  settings: Settings,
+  directory: Directory & Inhabitants,
+  store: Pick<MaildropStore, 'deliver' | 'usage'>,
+  parts?: QuotaParts,
+): LocalQuota {
+  const { hostname, quota } = settings;
+  const { account: mailboxOctets, domain: domainOctets, warnPercent: percent } = quota;
+  const domains = createDomainUsages({ inhabitants: directory, store, clock: () => performance.now() });
+  const limits = { store, directory, domains, mailboxOctets, domainOctets };
+  if (parts === undefined) return { domains, quota: createQuota(limits) };
+  const language = parts.speaker.match(settings.language) ?? 'en';
+  const warning = createQuotaWarning({ ...parts, store, percent, language, hostname, now: Date.now });
+  return { domains, quota: createQuota({ ...limits, warning }) };
+}
+
 /** How a login name and the way its client came in lead to a domain. */
 export function resolveRules(settings: Settings): ResolveRules {
   const { directory, login, addresses } = settings;
@@ -102,6 +136,11 @@ function reverseNames({ directory }: Settings): ((address: string) => Promise<st
 /** Which file or directory a mailbox is, without anything that only the server may do. */
 export function locate(settings: Settings, mailbox: Mailbox): Location {
   return locateMailbox({ disk, places: settings.mailboxes, processUid: process.getuid?.() ?? 0 }, mailbox);
+}
+
+/** What mailboxes hold, likewise. */
+export function usages(settings: Settings): Pick<MaildropStore, 'usage'> {
+  return usageReader({ disk, places: settings.mailboxes, processUid: process.getuid?.() ?? 0 }, Date.now);
 }
 
 /**

@@ -3,8 +3,18 @@ import { randomBytes } from 'node:crypto';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createDesk, createDirectory, createHostSubmission, createOnce, createStore, loadModules, resolveRules } from './backends.ts';
+import {
+  createDesk,
+  createDirectory,
+  createHostSubmission,
+  createLocalQuota,
+  createOnce,
+  createStore,
+  loadModules,
+  resolveRules,
+} from './backends.ts';
 import { cannotSendOn, deliver, noPartialDeliveries, Spool } from './delivery/index.ts';
+import { createTraceWriter } from './delivery/trace/writer.ts';
 import { admissionOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
 import { openDoors } from './house/doors.ts';
@@ -12,11 +22,13 @@ import { loadMailProtocols, takesMail } from './house/mailProtocols.ts';
 import { onwardMail } from './house/onward.ts';
 import type { House, HouseOptions } from './house/options.ts';
 import { createLastLogins } from './maildrops/lastLogins.ts';
+import { createQuota } from './maildrops/quota.ts';
 import { createReceipts } from './mdn/receipts.ts';
 import { type Address, formatAddress } from './model/address.ts';
 import type { Account } from './model/directory.ts';
 import { Fault } from './model/fault.ts';
 import type { Log } from './model/log.ts';
+import type { Quota } from './model/quota.ts';
 import { type FrontReport, noSessionCounts } from './model/report.ts';
 import { frontReport, stateFields } from './observe/frontReport.ts';
 import { createLog, createLogWriter } from './observe/index.ts';
@@ -28,7 +40,8 @@ import { requireWritable } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
 import { createRemote } from './owners/remote.ts';
 import type { Pop3Host } from './pop3/host.ts';
-import { createSpeaker } from './texts/speaker.ts';
+import { expireDaysDiffer, expireDaysOf, strictestExpireDays } from './pop3/retention.ts';
+import { createSpeaker, type Speaker } from './texts/speaker.ts';
 import { implementation } from './version.ts';
 
 export { checkCertificates } from './house/certificates.ts';
@@ -52,9 +65,9 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   requireWritable('state_dir', settings.stateDir);
   requireWritable('run_dir', settings.runDir);
 
-  const { directory, store, once, desk, lastLogins } = backendsOf(options, log, now);
-  const { admission, keeping } = admissionOf(options, log);
   const speaker = createSpeaker(options.phrasebook);
+  const { directory, store, once, desk, quota, lastLogins } = backendsOf(options, { log, now, speaker });
+  const { admission, keeping } = admissionOf(options, log);
   const random = createRandomPool();
   const language = speaker.match(settings.language) ?? 'en';
   const submission = createHostSubmission(settings);
@@ -76,14 +89,23 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     implementation,
     mechanisms: settings.login.mechanisms === 'auto' ? undefined : new Set(settings.login.mechanisms),
     language,
-    limits: { expireDays: settings.pop3.expireDays, loginDelayS: settings.pop3.loginDelayS },
+    ...limitsOf(settings),
     lastLogins,
     receipts,
     counts: noSessionCounts(),
   };
   const onward = onwardMail(settings, { directory, submission, once, speaker, language, log, now });
+  const trace = createTraceWriter({
+    ...settings.trace,
+    dayOctets: settings.trace.daySize,
+    folder: join(settings.stateDir, 'trace'),
+    disk,
+    log,
+    now,
+  });
+  const limits = { quota, whenFull: settings.quota.whenFull };
   const spool = { disk, folder: settings.stateDir, name: () => `spool-${randomBytes(12).toString('hex')}` };
-  const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool, onward });
+  const doors = await openDoors(options, { host, admission, certificates, mailProtocols, spool, onward, limits, trace });
 
   const lag = startLagMeter(() => performance.now());
   const state = (): FrontReport =>
@@ -123,6 +145,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     admission.stop();
     await keeping.stop();
     await Promise.race([Promise.all([receipts.settled(), onward.answers.settled()]), pause(graceMs, undefined, { ref: false })]);
+    await trace.close();
     await store.close();
   }
 
@@ -170,6 +193,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       // From here on the file is the next generation's.
       await Promise.all([metrics?.close(), keeping.stop(), ...everyDoor().map((door) => door.drain())]);
       await Promise.all([receipts.settled(), onward.answers.settled()]);
+      await trace.close();
       await store.close();
     },
     async finish() {
@@ -181,8 +205,16 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   };
 }
 
+/** Before login what no account has less of; after it the account's own. RFC 2449 section 6.7. */
+function limitsOf({ pop3 }: HouseOptions['settings']): Pick<Pop3Host, 'limits' | 'limitsOf' | 'differing'> {
+  const { loginDelayS } = pop3;
+  const limits = { expireDays: strictestExpireDays(pop3), loginDelayS };
+  if (!expireDaysDiffer(pop3)) return { limits };
+  return { limits, limitsOf: (account) => ({ expireDays: expireDaysOf(account, pop3), loginDelayS }), differing: new Set(['expireDays']) };
+}
+
 /** Passwords and mail are here, or with the workers of their owners. */
-function backendsOf({ settings, whereabouts }: HouseOptions, log: Log, now: () => number) {
+function backendsOf({ settings, whereabouts }: HouseOptions, { log, now, speaker }: { log: Log; now: () => number; speaker: Speaker }) {
   if (whereabouts !== undefined) {
     const { directory, login, owners, stateDir } = settings;
     const remote = createRemote({
@@ -197,13 +229,22 @@ function backendsOf({ settings, whereabouts }: HouseOptions, log: Log, now: () =
       timeoutMs: owners.answerS * 1000,
     });
     // A worker looks after LOGIN-DELAY itself.
-    return { ...remote, lastLogins: { tooSoon: () => false, note() {} } };
+    const { directory: remoteDirectory, store } = remote;
+    const { account: mailboxOctets, domain: domainOctets } = settings.quota;
+    const quota = createQuota({ store, directory: remoteDirectory, domains: store.domains, mailboxOctets, domainOctets });
+    // A worker keeps what it delivers within the quota itself.
+    const asked: Quota = { ...quota, deliver: ({ mailbox }, message, envelope) => store.deliver(mailbox, message, envelope) };
+    return { ...remote, quota: asked, lastLogins: { tooSoon: () => false, note() {} } };
   }
   const lastLogins = createLastLogins({ folder: join(settings.stateDir, 'logins'), now, log });
+  const directory = createDirectory(settings, log);
+  const store = createStore(settings, log);
+  const once = createOnce(settings);
   return {
-    directory: createDirectory(settings, log),
-    store: createStore(settings, log),
-    once: createOnce(settings),
+    directory,
+    store,
+    quota: createLocalQuota(settings, directory, store, { once, speaker, log }).quota,
+    once,
     desk: createDesk(settings),
     lastLogins,
   };

@@ -1,6 +1,7 @@
 /** What the server has, for commands that look at it or work on it. As root they become whom it becomes: so they see what it sees. */
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
+import type { LocalQuota } from '../backends.ts';
 import type { Settings } from '../config/index.ts';
 import { createResolver } from '../directory/resolve.ts';
 import type { FileStore } from '../maildrops/index.ts';
@@ -9,6 +10,7 @@ import { type Address, formatAddress, parseAddress } from '../model/address.ts';
 import type { Account, Claim, Directory, Step } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { Location } from '../model/maildrop.ts';
+import type { Inhabitants } from '../model/quota.ts';
 import type { Submission } from '../model/submission.ts';
 import { createLineWriter, createLog } from '../observe/index.ts';
 import { becomeUser, type Identity } from '../os/becomeUser.ts';
@@ -20,10 +22,12 @@ import type { Owner } from '../processes/workers.ts';
 import { ExitWith, type Terminal } from './terminal.ts';
 
 export interface HouseTools {
-  readonly directory: Directory;
+  readonly directory: Directory & Inhabitants;
   /** Whose process would act, where there are many owners. */
   readonly steps: readonly Step[];
   locate(account: Account): Location;
+  /** What there is and what may be. */
+  readonly quota: LocalQuota;
   /** These need the rights of the server: to lock, and to write in its folders. */
   store(): FileStore;
   desk(): OpenDesk;
@@ -35,9 +39,11 @@ export interface HouseTools {
  * @param works the command needs `store`, `desk` or `submission`, and folders for them: they are made where the server has never run
  * @throws StartFailure, Fault
  */
-export async function openHouse(settings: Settings, about: Claim | Address, works = false): Promise<HouseTools> {
+export async function openHouse(settings: Settings, about: Claim | Pick<Address, 'domain'>, works = false): Promise<HouseTools> {
   // Loaded first: afterwards the program's own folder can be closed to us.
-  const { createDesk, createDirectory, createHostSubmission, createStore, locate, resolveRules } = await import('../backends.ts');
+  const { createDesk, createDirectory, createHostSubmission, createLocalQuota, createStore, locate, resolveRules, usages } = await import(
+    '../backends.ts'
+  );
   const mailOwner = identityOf(settings);
   const owner = mailOwner === undefined ? undefined : await ownerOf(settings, mailOwner);
   if (works && owner !== undefined) {
@@ -50,9 +56,11 @@ export async function openHouse(settings: Settings, about: Claim | Address, work
   process.umask(0o077);
   const log = createLog({ level: 'warn', format: 'line', writer: createLineWriter(2) });
   const filesOf = owner === undefined ? 'anyone' : owner.isMailOwner ? 'mail-owner' : 'owner';
+  // Nobody logs in here, so the secret of the server isn't needed, which an ordinary user can't read.
+  const directory = createDirectory(own, log, { secret: randomBytes(32), filesOf });
   return {
-    // Nobody logs in here, so the secret of the server isn't needed, which an ordinary user can't read.
-    directory: createDirectory(own, log, { secret: randomBytes(32), filesOf }),
+    directory,
+    quota: createLocalQuota(own, directory, { ...usages(own), deliver: () => Promise.reject(new Error('only looks')) }),
     steps: owner === undefined ? [] : [{ rule: 'owner', outcome: described(owner.identity) }],
     locate: ({ mailbox }) => locate(own, mailbox),
     store: () => createStore(own, log, owner?.identity.lockGid),

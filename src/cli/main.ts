@@ -7,9 +7,11 @@ import { configCommands } from './commands/config.ts';
 import { explainCommand } from './commands/explain.ts';
 import { mailboxCommands } from './commands/mailbox.ts';
 import { passwdCommands } from './commands/passwd.ts';
+import { quotaCommand } from './commands/quota.ts';
 import { receiptCommands } from './commands/receipts.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
+import { traceCommand } from './commands/trace.ts';
 import { tryCommand } from './commands/try.ts';
 import { ExitWith, terminal } from './terminal.ts';
 import { versionText } from './version.ts';
@@ -46,6 +48,8 @@ for (const add of [
   mailboxCommands,
   passwdCommands,
   receiptCommands,
+  quotaCommand,
+  traceCommand,
   tryCommand,
 ])
   add(program, terminal);

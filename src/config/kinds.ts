@@ -3,6 +3,7 @@ import { isIP, isIPv6, SocketAddress } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type DomainName, parseDomainName } from '../model/address.ts';
+import { parseSize } from '../model/size.ts';
 import type { Said } from './problem.ts';
 
 export interface Kind<T> {
@@ -25,6 +26,23 @@ export const boolean: Kind<boolean> = { schema: z.boolean(), allowed: { text: 't
 export function integer(min: number, max: number): Kind<number> {
   return { schema: z.number().int().min(min).max(max), allowed: { text: 'a whole number from {min} to {max}', values: { min, max } } };
 }
+
+/** Octets. */
+export const size: Kind<number> = {
+  schema: z.union([z.number(), z.string()]).transform((raw, context) => {
+    const octets = parseSize(raw);
+    if (octets !== undefined) return octets;
+    context.addIssue({ code: 'custom', message: 'not allowed' });
+    return z.NEVER;
+  }),
+  allowed: { text: 'a size such as "500 MB", or a number of octets' },
+};
+
+/** `undefined`: "none". */
+export const sizeOrNone: Kind<number | undefined> = {
+  schema: z.union([z.literal('none').transform(() => undefined), size.schema]),
+  allowed: { text: '"none", a size such as "500 MB", or a number of octets' },
+};
 
 export function oneOf<const T extends string>(...choices: readonly T[]): Kind<T> {
   return {

@@ -15,6 +15,8 @@ import {
   optionalDomain,
   path,
   pathBelow,
+  size,
+  sizeOrNone,
   tcpAddress,
   text,
   textMatching,
@@ -138,7 +140,12 @@ export function settingsTable(folder: string) {
       expire_days: row(
         wordOr('never', integer(0, 36500), { text: '"never" or a whole number from 0 to 36500' }),
         'never',
-        'Days after which messages are removed. Announced as EXPIRE.',
+        'Days after which messages are removed, where neither account nor domain says so (expire_days). Announced as EXPIRE.',
+      ),
+      least_expire_days: row(
+        wordOr('never', integer(0, 36500), { text: '"never" or a whole number from 0 to 36500' }),
+        0,
+        'The fewest days that an account or a domain may have; one that says less has these. Before login EXPIRE announces this or expire_days, whichever is less.',
       ),
       login_delay_s: row(integer(0, 86400), 0, 'Seconds between two logins to the same mailbox. Announced as LOGIN-DELAY.'),
     },
@@ -201,6 +208,36 @@ export function settingsTable(folder: string) {
         false,
         'Refuse envelope senders of hosted domains to all who are not logged in as an account that the address means. Stops mailing lists and forwarders elsewhere that keep the sender.',
       ),
+    },
+    quota: {
+      account: row(
+        sizeOrNone,
+        'none',
+        'What a mailbox may hold where neither its account nor its domain says so (quota in accounts/<user>.toml, account_quota in domain.toml).',
+      ),
+      domain: row(
+        sizeOrNone,
+        'none',
+        'What all mailboxes of a domain may hold together where the domain does not say so (quota in domain.toml).',
+      ),
+      when_full: row(
+        oneOf('defer', 'refuse'),
+        'defer',
+        'defer: mail for a full mailbox waits at its sender, who gets it back after days (452 4.2.2). refuse: it goes back at once (552 5.2.2).',
+      ),
+      warn_percent: row(
+        integer(0, 100),
+        90,
+        'At so much of its quota the owner of a mailbox is told by one mail, and again after there was more room in between. 0: never.',
+      ),
+    },
+    trace: {
+      days: row(
+        integer(0, 3650),
+        14,
+        'How many days postkasse trace looks back: what became of each message is kept so long. 0: not at all.',
+      ),
+      day_size: row(size, '100 MB', 'Room for what is kept of one day. What goes beyond it is not kept.'),
     },
     limits: {
       connections: row(integer(1, 1_000_000), 10_000, 'Connections at a time per process and protocol; POP3 and POP3S count together.'),

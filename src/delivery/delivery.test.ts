@@ -52,6 +52,7 @@ function collector() {
       kept.push({ mailbox: mailbox.name, text: await collect(message), envelope });
     },
     open: () => Promise.reject(new Error('not asked for')),
+    usage: async () => ({ octets: 0 }),
     locate: () => Promise.reject(new Error('not asked for')),
   };
   return { store, kept };

@@ -8,6 +8,7 @@ import { Fault } from '../model/fault.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { Octets } from '../model/octets.ts';
 import type { PartialDeliveries } from './partialDeliveries.ts';
+import { type QuotaPolicy, withinQuota } from './quotaPolicy.ts';
 import type { Destination } from './resolver.ts';
 import type { ReceivedMessage } from './spool.ts';
 import { onwardFields, type Reception, traceFields } from './traceFields.ts';
@@ -56,6 +57,8 @@ export interface Delivered {
 
 export interface DeliveryOptions {
   readonly store: MaildropStore;
+  /** What mailboxes may hold. Left out: as much as there is. */
+  readonly limits?: QuotaPolicy | undefined;
   /** Resolves when whoever takes the message has it. @throws Fault */
   readonly sendOn: (content: Octets, onward: Onward) => Promise<void>;
   /** Told when nothing can come in between any more, once for each recipient that led to the account. Returns at once and never throws. */
@@ -82,7 +85,7 @@ const repeated = { names: ['X-Original-To'], above: 'Received' };
 export async function deliver(
   message: ReceivedMessage,
   transaction: Transaction,
-  { store, sendOn, delivered, partial, clock }: DeliveryOptions,
+  { store, limits, sendOn, delivered, partial, clock }: DeliveryOptions,
 ): Promise<readonly Outcome[]> {
   const header = readHeader(message.head);
   const content = singlePiece(editFields(message.content, { strip: forgeable, stripOnTop: repeated }));
@@ -145,10 +148,13 @@ export async function deliver(
     });
   }
 
-  async function keep({ mailbox }: Account, envelope: Envelope): Promise<void> {
+  async function keep(account: Account, envelope: Envelope): Promise<void> {
+    const { mailbox } = account;
     if (header.deliveredTo.has(mailbox.name.toLowerCase())) throw new Undeliverable('5.4.6', 'mail forwarding loop');
     const fields = Buffer.from(traceFields(mailbox.name, envelope, transaction.reception) + header.gap);
-    await store.deliver(mailbox, following(fields, content), envelope);
+    const whole = following(fields, content);
+    if (limits === undefined) await store.deliver(mailbox, whole, envelope);
+    else await withinQuota(limits, () => limits.quota.deliver(account, whole, envelope));
   }
 
   /** Wherever recipients of the same message lead to the same address, it goes there once. */

@@ -57,7 +57,7 @@ async function sendOn({
   const sendOn = createForwarding({ submission, srs, rewritesSenders: asked.rewritesSenders ?? true, directory, log: silent });
   const head = Buffer.from(message, 'latin1');
   const unasked = () => Promise.reject(new Error('not asked for'));
-  const store: MaildropStore = { deliver: unasked, open: unasked, locate: unasked };
+  const store: MaildropStore = { deliver: unasked, open: unasked, usage: unasked, locate: unasked };
   const outcomes = await deliver(
     { octets: head.length, head, content: [head], close() {} },
     {

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { AdmissionControl } from '../admission/index.ts';
 import type { ListenSettings } from '../config/index.ts';
-import { createPartialDeliveries, createResolver } from '../delivery/index.ts';
+import { createPartialDeliveries, createResolver, type DeliveryTrace, type QuotaPolicy } from '../delivery/index.ts';
 import type { SpoolOptions } from '../delivery/spool.ts';
 import { Networks } from '../model/networks.ts';
 import type { Certificates } from '../net/certificates.ts';
@@ -32,6 +32,8 @@ export interface DoorParts {
   /** Where a message is while it comes in. */
   readonly spool: SpoolOptions;
   readonly onward: OnwardMail;
+  readonly limits: QuotaPolicy;
+  readonly trace: DeliveryTrace;
 }
 
 export interface Doors {
@@ -95,6 +97,8 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     sendOn: onward.sendOn,
     delivered: (delivered) => onward.answers.consider(delivered),
     partial: createPartialDeliveries({ folder: join(settings.stateDir, 'partial'), disk, log, now: host.now }),
+    limits: parts.limits,
+    trace: parts.trace,
     speaker: host.speaker,
     log,
     now: host.now,

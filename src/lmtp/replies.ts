@@ -26,6 +26,7 @@ const replies: Readonly<Record<FaultKind, readonly [number, string]>> = {
 
 /** Codes that say more than their class does: RFC 5321 section 4.2.3. */
 const codes: ReadonlyMap<string, number> = new Map([
+  ['4.2.2', 452],
   ['4.3.1', 452],
   ['4.5.3', 452],
   ['5.1.3', 553],

@@ -1,7 +1,7 @@
 /** What a format on disc is to the store in front of it, which finds the place and holds the session lock. */
 import type { Envelope } from '../model/envelope.ts';
 import type { Mailbox } from '../model/mailbox.ts';
-import type { Maildrop, OpenOptions } from '../model/maildrop.ts';
+import type { Maildrop, OpenOptions, Usage } from '../model/maildrop.ts';
 import type { Octets } from '../model/octets.ts';
 
 export interface Place {
@@ -16,4 +16,6 @@ export interface Backend {
   open(place: Place, options: OpenOptions): Promise<Maildrop>;
   /** Makes the mailbox where it is missing. @throws Fault temporary, permanent */
   deliver(place: Place, message: Octets, envelope: Envelope): Promise<void>;
+  /** Of a mailbox that is there, by whatever program it was filled. @throws Error with `code`, Fault permanent */
+  usage(place: Place): Promise<Usage>;
 }

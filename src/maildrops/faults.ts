@@ -14,3 +14,8 @@ export function unwritable(error: unknown): Fault {
 export function unusable(why: string): Fault {
   return new Fault('permanent', 'the mailbox can not be used', { cause: new Error(why) });
 }
+
+/** What is wrong with a mailbox a person can put right; until then mail waits rather than goes back. */
+export function waitable(fault: Fault): Fault {
+  return fault.kind === 'permanent' ? new Fault('temporary', fault.text, { values: fault.values, cause: fault.cause ?? fault }) : fault;
+}

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { Mailbox } from '../model/mailbox.ts';
-import type { MaildropStore } from '../model/maildrop.ts';
+import type { MaildropStore, Usage } from '../model/maildrop.ts';
 import type { Disk } from '../os/disk.ts';
 import { createSessionLocks, type SessionLock } from '../os/sessionLocks.ts';
 import type { Backend } from './backend.ts';
 import { type Conversion, createConverter } from './convert.ts';
-import { unreadable, unwritable } from './faults.ts';
+import { unreadable, unwritable, waitable } from './faults.ts';
 import { makeFolders } from './folders.ts';
 import { type Format, type Found, findMailbox, locateMailbox } from './locate.ts';
 import { createMaildirBackend } from './maildir/index.ts';
@@ -18,6 +18,7 @@ import { type TakenOver, TakenOverIds, withTakenOver } from './takenOver.ts';
 import { createPlaceWatch } from './trust.ts';
 
 export { locateMailbox } from './locate.ts';
+export { usageReader } from './usage.ts';
 
 export interface FileStoreOptions {
   /** `<root>/<domain>/<user>`: mailboxes of virtual users. */
@@ -56,6 +57,8 @@ export interface FileStore extends MaildropStore {
   close(): Promise<void>;
   counts(): StoreCounts;
 }
+
+const nothing: Usage = { octets: 0, messages: 0 };
 
 export function createFileStore(options: FileStoreOptions): FileStore {
   const { disk, log, now, stateDir, runDir, statusHeader, lockGid, systemSpool } = options;
@@ -129,6 +132,16 @@ export function createFileStore(options: FileStoreOptions): FileStore {
         }
       }
       await backends[found.format].deliver({ path: found.path, mailbox }, message, envelope);
+    },
+
+    async usage(mailbox) {
+      const found = find(mailbox, 'temporary');
+      if (!found.exists) return nothing;
+      try {
+        return await backends[found.format].usage({ path: found.path, mailbox });
+      } catch (error) {
+        throw waitable(unreadable(error));
+      }
     },
 
     async convert(mailbox, to) {

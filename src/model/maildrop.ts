@@ -11,8 +11,21 @@ export interface MaildropStore {
   deliver(mailbox: Mailbox, message: Octets, envelope: Envelope): Promise<void>;
   /** Locks the maildrop for one session and fixes its message-numbers. A mailbox that isn't there yet is an empty maildrop. @throws Fault in-use, temporary, permanent */
   open(mailbox: Mailbox, options?: OpenOptions): Promise<Maildrop>;
+  /**
+   * What the mailbox holds now, others' writing included. Cheap: it is asked at each RCPT. One that isn't there holds nothing.
+   * @throws Fault temporary
+   */
+  usage(mailbox: Mailbox): Promise<Usage>;
   /** Which file, directory or table the mailbox is, the same rule that `open` and `deliver` follow. For `mailbox path` and `explain`. */
   locate(mailbox: Mailbox): Promise<Location>;
+}
+
+/** What counts against a quota. */
+export interface Usage {
+  /** At rest: of the file, where a mailbox is one; else of the messages together. */
+  readonly octets: number;
+  /** Left out where counting them would mean reading the mailbox. */
+  readonly messages?: number;
 }
 
 export interface OpenOptions {

@@ -2,17 +2,23 @@
 import type { SMTPServerAddress, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import {
   type DeliveryOptions,
+  type DeliveryTrace,
+  type Destination,
   deliver,
+  messageFacts,
+  noTrace,
   type Outcome,
   type ReceivedMessage,
   type Recipient,
   type Resolver,
+  requireAnyRoom,
   Spool,
   type SpoolOptions,
   Undeliverable,
 } from '../delivery/index.ts';
 import { originalRecipient } from '../lmtp/arguments.ts';
 import { replyTo } from '../lmtp/replies.ts';
+import type { Step } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import { type DeliveriesUnderWay, noDeliveryCounts } from '../model/report.ts';
@@ -27,14 +33,34 @@ export interface ReceptionOptions extends DeliveryOptions {
   readonly spool: SpoolOptions;
   readonly maxMessageOctets: number;
   readonly maxRecipients: number;
+  /** Told what becomes of each message. Default: nobody is. */
+  readonly trace?: DeliveryTrace;
 }
+
+const nothingAccepted: Accepted = { sender: '', declaredOctets: 0, recipients: [] };
 
 type Done = (error?: Error | null, replies?: string | (string | Error)[]) => void;
 
 interface Accepted {
   readonly sender: string;
+  /** SIZE of MAIL, RFC 1870; 0: not told. */
+  readonly declaredOctets: number;
   /** One for each RCPT that was accepted, so that each gets its reply, also the same one twice. RFC 2033 section 4.2. */
-  readonly recipients: Recipient[];
+  readonly recipients: Resolved[];
+}
+
+interface Resolved extends Recipient {
+  readonly steps: readonly Step[];
+}
+
+/** A message for one recipient after another, as the log and the trace tell of it. */
+interface Told {
+  readonly id: string;
+  readonly sender: string;
+  readonly client: string;
+  readonly queueId?: string | undefined;
+  readonly messageId?: string | undefined;
+  readonly octets?: number | undefined;
 }
 
 export class MailReception {
@@ -61,7 +87,8 @@ export class MailReception {
 
   readonly onMailFrom = (sender: SMTPServerAddress, session: SMTPServerSession, done: Done): void => {
     const unknown = unknownParameter(sender, knownToMail);
-    if (unknown === undefined) this.#accepted.set(session, { sender: sender.address, recipients: [] });
+    if (unknown === undefined)
+      this.#accepted.set(session, { sender: sender.address, declaredOctets: declaredOctets(sender), recipients: [] });
     done(unknown && this.#refusal(unknown));
   };
 
@@ -120,32 +147,42 @@ export class MailReception {
   };
 
   async #accept(recipient: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
-    const { resolver, log, maxRecipients } = this.#options;
+    const { resolver, limits, maxRecipients } = this.#options;
     const accepted = this.#accepted.get(session);
     const unknown = unknownParameter(recipient, knownToRcpt);
     if (unknown) throw unknown;
     if (!accepted || accepted.recipients.length >= maxRecipients) throw new Undeliverable('4.5.3', 'too many recipients');
     const { address } = recipient;
     const resolution = await resolver.resolve(address);
-    if (resolution.outcome !== 'deliver') {
-      const fields = { session: session.id, recipient: address, sender: accepted.sender, ...whyOf(resolution.fault) };
-      if (resolution.outcome === 'defer') {
-        this.counts.deferred++;
-        log.warn(`${this.#service}.deferred`, fields);
-      } else {
-        this.counts.refused++;
-        log.info(`${this.#service}.refused`, fields);
-      }
-      throw resolution.fault;
+    const { steps } = resolution;
+    try {
+      if (resolution.outcome !== 'deliver') throw resolution.fault;
+      const { destinations } = resolution;
+      if (limits !== undefined) await requireAnyRoom(limits, destinations, accepted.declaredOctets);
+      accepted.recipients.push({ address, original: originalOf(recipient), destinations, steps });
+    } catch (thrown) {
+      const fault = Fault.from(thrown);
+      this.#noteRefused({ address, original: originalOf(recipient), destinations: [], steps }, accepted, session, fault);
+      throw fault;
     }
-    const orcpt = parametersOf(recipient).get('ORCPT');
-    const original = typeof orcpt === 'string' ? originalRecipient(orcpt) : undefined;
-    accepted.recipients.push({ address, original, destinations: resolution.destinations });
+  }
+
+  #noteRefused(recipient: Resolved, { sender }: Accepted, session: SMTPServerSession, fault: Fault): void {
+    const { log } = this.#options;
+    const fields = { session: session.id, recipient: recipient.address, sender, ...whyOf(fault) };
+    if (replyTo(fault, this.#options.speaker).code < 500) {
+      this.counts.deferred++;
+      log.warn(`${this.#service}.deferred`, fields);
+    } else {
+      this.counts.refused++;
+      log.info(`${this.#service}.refused`, fields);
+    }
+    this.#trace({ id: session.id, sender, client: clientOf(session) }, recipient, { fault, ms: undefined });
   }
 
   async #deliver(message: ReceivedMessage, session: SMTPServerSession): Promise<string | (string | Error)[]> {
-    const { store, sendOn, delivered, partial, clock, now, hostname } = this.#options;
-    const accepted = this.#accepted.get(session) ?? { sender: '', recipients: [] };
+    const { store, limits, sendOn, delivered, partial, clock, now, hostname } = this.#options;
+    const accepted = this.#accepted.get(session) ?? nothingAccepted;
     const id = `${session.id}.${session.transaction}`;
     const reception = {
       protocol:
@@ -163,9 +200,10 @@ export class MailReception {
       const outcomes = await deliver(
         message,
         { ...accepted, reception, receivedAt: new Date(now()) },
-        { store, sendOn, delivered, partial, clock },
+        { store, limits, sendOn, delivered, partial, clock },
       );
-      for (const [i, outcome] of outcomes.entries()) this.#note(id, accepted, accepted.recipients[i], message.octets, outcome);
+      const told = { id, sender: accepted.sender, client: clientOf(session), ...messageFacts(message.head), octets: message.octets };
+      for (const [i, outcome] of outcomes.entries()) this.#note(told, accepted.recipients[i], outcome);
       const replies = outcomes.map(({ fault }) => (fault ? this.#refusal(fault) : `2.0.0 delivered as ${id}`));
       return this.#service === 'lmtp' ? replies : [oneReply(replies)];
     } finally {
@@ -176,16 +214,30 @@ export class MailReception {
 
   /** Before any delivery was tried. */
   #failAll(session: SMTPServerSession, fault: Fault): (string | Error)[] {
-    const accepted = this.#accepted.get(session) ?? { sender: '', recipients: [] };
-    const id = `${session.id}.${session.transaction}`;
-    for (const recipient of accepted.recipients) this.#note(id, accepted, recipient, undefined, { fault, ms: 0 });
+    const accepted = this.#accepted.get(session) ?? nothingAccepted;
+    const told = { id: `${session.id}.${session.transaction}`, sender: accepted.sender, client: clientOf(session) };
+    for (const recipient of accepted.recipients) this.#note(told, recipient, { fault, ms: 0 });
     const replies = accepted.recipients.map(() => this.#refusal(fault));
     return this.#service === 'lmtp' ? replies : replies.slice(0, 1);
   }
 
-  #note(id: string, { sender }: Accepted, recipient: Recipient | undefined, octets: number | undefined, { fault, ms }: Outcome): void {
+  #note(told: Told, recipient: Resolved | undefined, outcome: Outcome): void {
     const { log } = this.#options;
-    const fields = { id, sender, recipient: recipient?.address, ...whereTo(recipient), octets, ms: Math.round(ms * 10) / 10 };
+    const { fault } = outcome;
+    const ms = Math.round(outcome.ms * 10) / 10;
+    const { id, sender, queueId, messageId, octets } = told;
+    const fields = {
+      id,
+      queueId,
+      messageId,
+      sender,
+      recipient: recipient?.address,
+      ...whereTo(recipient),
+      rules: rulesOf(recipient),
+      octets,
+      ms,
+    };
+    if (recipient !== undefined) this.#trace(told, recipient, { fault, ms });
     if (fault) {
       if (replyTo(fault, this.#options.speaker).code < 500) this.counts.failedTemporarily++;
       else this.counts.failedPermanently++;
@@ -194,6 +246,26 @@ export class MailReception {
       this.counts.delivered++;
       log.info(`${this.#service}.delivered`, fields);
     }
+  }
+
+  #trace(
+    told: Told,
+    { address, original, destinations, steps }: Resolved,
+    { fault, ms }: { fault: Fault | undefined; ms: number | undefined },
+  ): void {
+    const { trace = noTrace, now, speaker } = this.#options;
+    const reply = fault && replyTo(fault, speaker);
+    trace.note({
+      time: new Date(now()).toISOString(),
+      result: reply === undefined ? 'delivered' : reply.code < 500 ? 'deferred' : 'refused',
+      ...told,
+      recipient: address,
+      original,
+      steps: applied(steps).map(({ rule, outcome }) => [rule, outcome]),
+      to: namesOf(destinations),
+      why: reply && `${reply.status} ${reply.text}`,
+      ms,
+    });
   }
 
   #refusal(fault: Fault): Error {
@@ -217,6 +289,41 @@ function unknownParameter(address: SMTPServerAddress, known: ReadonlySet<string>
   for (const parameter of parametersOf(address).keys())
     if (!known.has(parameter)) return new Undeliverable('5.5.4', 'parameter {parameter} is not known here', { values: { parameter } });
   return undefined;
+}
+
+/** RFC 1870 section 6.2: digits; more of them than any message has octets are as good as none. */
+function declaredOctets(sender: SMTPServerAddress): number {
+  const size = parametersOf(sender).get('SIZE');
+  return typeof size === 'string' && /^\d{1,15}$/.test(size) ? Number(size) : 0;
+}
+
+function originalOf(recipient: SMTPServerAddress): string | undefined {
+  const orcpt = parametersOf(recipient).get('ORCPT');
+  return typeof orcpt === 'string' ? originalRecipient(orcpt) : undefined;
+}
+
+function clientOf(session: SMTPServerSession): string {
+  return session.remoteAddress || 'local';
+}
+
+/** Steps that led on. */
+function applied(steps: readonly Step[]): readonly Step[] {
+  return steps.filter(({ outcome }) => outcome !== 'does not apply');
+}
+
+/** What every address goes through says nothing about one. */
+const usualSteps = new Set(['address', 'domain']);
+
+function rulesOf(recipient: Resolved | undefined): string | undefined {
+  const rules = applied(recipient?.steps ?? []).flatMap(({ rule }) => (usualSteps.has(rule) ? [] : [rule]));
+  return rules.length === 0 ? undefined : rules.join(', ');
+}
+
+function namesOf(destinations: readonly Destination[]): string[] {
+  return destinations.flatMap((one) => {
+    if (one.kind === 'forward') return [one.address];
+    return one.keeps ? [one.account.mailbox.name] : [];
+  });
 }
 
 function parametersOf({ args }: SMTPServerAddress): ReadonlyMap<string, unknown> {

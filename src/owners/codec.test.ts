@@ -129,6 +129,22 @@ test('a maildrop of 50,000 messages marked as a whole crosses in 14 octets, and 
   assert.deepEqual(seen, odd);
 });
 
+test('whose usage is asked for, and what it is', () => {
+  const domain = 'kvt.dk' as ReturnType<typeof address>['domain'];
+  for (const request of [
+    { address: address('ada@kvt.dk'), system: true },
+    { domain, anew: false },
+    { domain, anew: true },
+  ])
+    assert.deepEqual(requests.readUsageRequest(payloadOf(requests.writeUsageRequest(request))), request);
+  for (const usage of [{ octets: 0 }, { octets: 2 ** 53 - 1, messages: 0 }, { octets: 1, messages: 5_000_000_000 }])
+    assert.deepEqual(replies.readUsage(payloadOf(replies.writeUsage(usage))), usage);
+  for (const wrong of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+    assert.throws(() => replies.readUsage(payloadOf(replies.writeUsage({ octets: wrong }))), Malformed);
+    assert.throws(() => replies.readUsage(payloadOf(replies.writeUsage({ octets: 1, messages: wrong }))), Malformed);
+  }
+});
+
 test('what is asked about once, and a time that is none', () => {
   const of = { address: address('ada@kvt.dk'), system: false };
   const topic = fc.constantFrom('vacation', 'receipt', 'quota-warning');
@@ -253,6 +269,8 @@ test('whatever is read is a value or malformed', () => {
     replies.readLocated,
     replies.readFirstReply,
     replies.readReceiptReply,
+    requests.readUsageRequest,
+    replies.readUsage,
   ];
   // Small numbers lead further in than others.
   const payload = fc.array(

@@ -38,6 +38,7 @@ export const ask = {
   pattern: 32,
   /** Puts a return receipt before the user of a mailbox. */
   receipt: 45,
+  usage: 46,
 } as const;
 
 /** From worker to front. */
@@ -58,6 +59,7 @@ export const tell = {
   /** Answers `alias` and `pattern`. */
   alias: 76,
   receipt: 85,
+  usage: 86,
 } as const;
 
 /** What `hello` says: a front and a worker of different versions don't talk. */

@@ -1,6 +1,7 @@
 /** Questions that take no proof: who exists, what a domain does, where mail rests, and what was done for it. */
 import { passwordOnly } from '../directory/schemes/scheme.ts';
-import { readAddress, readDomain, readWanted } from './accounts.ts';
+import type { Usage } from '../model/maildrop.ts';
+import { readAddress, readDomain, readWanted, type Wanted } from './accounts.ts';
 import type { Payload } from './codec.ts';
 import { ask } from './frames.ts';
 import {
@@ -12,13 +13,15 @@ import {
   writeLocated,
   writeReceiptReply,
   writeScramReply,
+  writeUsage,
 } from './replies.ts';
-import { readClaim, readFirst, readReceipt, readScramParameters } from './requests.ts';
+import { readClaim, readFirst, readReceipt, readScramParameters, readUsageRequest } from './requests.ts';
 import { accountOf, mailboxOf, type Service } from './service.ts';
 
 /** The work of answering with one frame; `undefined`: no such question. @throws Malformed */
 export function lookUp(service: Service, type: number, from: Payload): (() => Promise<Buffer>) | undefined {
-  const { desk, directory, once, store } = service;
+  const { desk, directory, domains, once, store } = service;
+  const usageOf = async (wanted: Wanted): Promise<Usage> => store.usage(await mailboxOf(service, wanted));
   switch (type) {
     case ask.account: {
       const wanted = readWanted(from);
@@ -65,6 +68,10 @@ export function lookUp(service: Service, type: number, from: Payload): (() => Pr
     case ask.receipt: {
       const { of, receipt, unlessKnown } = readReceipt(from);
       return async () => writeReceiptReply(await desk.ask(await mailboxOf(service, of), receipt, unlessKnown));
+    }
+    case ask.usage: {
+      const request = readUsageRequest(from);
+      return async () => writeUsage(await ('domain' in request ? domains.of(request.domain, request.anew) : usageOf(request)));
     }
     default:
       return undefined;

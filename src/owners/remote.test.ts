@@ -324,6 +324,7 @@ test('workers that never take a connection: asked so many times, and then it is 
   await assert.rejects(front.store.deliver(ada, [text('x')], envelope), cannotWrite);
   await assert.rejects(front.store.locate(ada), cannotRead);
   await assert.rejects(front.once.first(ada, 'receipt', 'x', 1), cannotWrite);
+  await assert.rejects(front.store.usage(ada), cannotRead);
 });
 
 test('a worker that dies with a login in its hands: the login is made again', async (t) => {
@@ -368,6 +369,41 @@ test('a worker that dies with what is to be done once in its hands: whether it w
   assert.equal(connections, 1, 'it is not asked again');
   await assert.rejects(front.once.first(ada, 'receipt', 'x'.repeat(5000), 3600), cannotWrite);
   assert.equal(connections, 1, 'nor is what no worker reads');
+});
+
+test('a worker that lies about what a mailbox or a domain holds is cut off, and mail waits', async (t) => {
+  const usage = (...octets: number[]) => anyFrame(tell.usage, Uint8Array.from(octets));
+  const zero = [0, 0, 0, 0, 0, 0, 0, 0];
+  for (const lie of [
+    usage(),
+    usage(...zero),
+    usage(...zero, 2),
+    usage(...zero, 0, 0),
+    usage(...zero, 1),
+    // -1, and not a number.
+    usage(0, 0, 0, 0, 0, 0, 0xf0, 0xbf, 0),
+    usage(0, 0, 0, 0, 0, 0, 0xf8, 0x7f, 0),
+    doneFrame,
+    writeAccountReply(undefined),
+  ]) {
+    for (const ask of ['mailbox', 'domain'] as const) {
+      const front = frontFor(t, [await playedWorker(t, answering(lie))]);
+      await assert.rejects(ask === 'mailbox' ? front.store.usage(ada) : front.store.domains.of(domainName('kvt.dk')), cannotRead);
+      assert.equal(front.events[0]?.event, 'owners.malformed');
+    }
+  }
+});
+
+test('usage of a mailbox and of a domain is what the worker finds; nobody knows that of a domain elsewhere', async (t) => {
+  const store = createMemoryStore();
+  const worker = await workerFor(t, store);
+  const front = frontFor(t, [{ path: worker.path, owner: '601:100' }]);
+  for (const name of ['ada@kvt.dk', 'bob@kvt.dk']) await front.store.deliver(mailboxNamed(name), [text('x')], envelope);
+  const octets = text('x').length;
+  assert.deepEqual(await front.store.usage(ada), { octets, messages: 1 });
+  assert.deepEqual(await front.store.domains.of(domainName('kvt.dk'), true), { octets: 2 * octets, messages: 2 });
+  await assert.rejects(front.store.domains.of(domainName('other.example')), cannotRead);
+  await assert.rejects(front.store.usage(mailboxNamed('ada@other.example')), cannotRead);
 });
 
 test('a worker that lies about what was done once is cut off', async (t) => {
@@ -625,6 +661,7 @@ test('whatever a worker sends, a front ends with an answer or a fault', async (t
         () => front.directory.account(address('ada@kvt.dk')),
         () => front.store.deliver(ada, [text('x')], envelope),
         () => front.once.first(ada, 'receipt', 'x', 1),
+        () => front.store.usage(ada),
       ];
       for (const act of acts) {
         await act().catch((thrown: unknown) => {

@@ -5,6 +5,7 @@ import type { Directory } from '../model/directory.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
+import type { DomainUsages } from '../model/quota.ts';
 import type { ReceiptDesk } from '../model/receipts.ts';
 import { Lines } from './lines.ts';
 import { createMailboxLines } from './mailboxLines.ts';
@@ -43,6 +44,7 @@ export interface RemoteCounts {
 }
 
 export interface RemoteStore extends MaildropStore {
+  readonly domains: DomainUsages;
   /** Lets go of the maildrops that are open; resolves when deliveries under way are in and every connection is closed. */
   close(): Promise<void>;
   counts(): RemoteCounts;

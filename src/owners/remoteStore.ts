@@ -4,12 +4,12 @@ import { put } from './line.ts';
 import type { Lines } from './lines.ts';
 import type { MailboxLines } from './mailboxLines.ts';
 import type { RemoteStore } from './remote.ts';
-import { readLocated } from './replies.ts';
-import { writeLocate } from './requests.ts';
+import { readLocated, readUsage } from './replies.ts';
+import { writeLocate, writeUsageRequest } from './requests.ts';
 import { sendDelivery } from './sending.ts';
 import type { Sessions } from './sessions.ts';
 
-export function createRemoteStore({ use, wanted }: MailboxLines, lines: Lines, sessions: Sessions): RemoteStore {
+export function createRemoteStore({ use, useDomain, wanted }: MailboxLines, lines: Lines, sessions: Sessions): RemoteStore {
   return {
     open: (mailbox, { noStatus = false } = {}) => sessions.open(mailbox, noStatus),
 
@@ -22,6 +22,20 @@ export function createRemoteStore({ use, wanted }: MailboxLines, lines: Lines, s
     async locate(mailbox) {
       const request = writeLocate(wanted(mailbox));
       return use(mailbox, 'the mailbox can not be read just now', true, (line) => put(line, request, tell.located, readLocated));
+    },
+
+    async usage(mailbox) {
+      const request = writeUsageRequest(wanted(mailbox));
+      return use(mailbox, 'the mailbox can not be read just now', true, (line) => put(line, request, tell.usage, readUsage));
+    },
+
+    domains: {
+      of(domain, anew = false) {
+        const request = writeUsageRequest({ domain, anew });
+        return useDomain(domain, 'the mailbox can not be read just now', true, (line) => put(line, request, tell.usage, readUsage));
+      },
+      // Its worker delivers, and knows.
+      add() {},
     },
 
     async close() {

@@ -2,7 +2,7 @@
 import type { Account, Admission, Alias, HostedDomain, ProofKind, Step, UnknownUsers } from '../model/directory.ts';
 import type { Fault } from '../model/fault.ts';
 import { withoutUndefined } from '../model/leftOut.ts';
-import type { Location } from '../model/maildrop.ts';
+import type { Location, Usage } from '../model/maildrop.ts';
 import { readAccount, readAddress, readDomain, writeAccount, writeAddress } from './accounts.ts';
 import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
 import { readFault, writeFault } from './faults.ts';
@@ -264,6 +264,29 @@ export function readReceiptReply(from: Payload): ReceiptOutcome {
   const outcome = from.oneOf(receiptOutcomes);
   from.end();
   return outcome;
+}
+
+export function writeUsage({ octets, messages }: Usage): Buffer {
+  return frames((to) => {
+    to.begin(tell.usage)
+      .f64(octets)
+      .flag(messages !== undefined);
+    if (messages !== undefined) to.f64(messages);
+    to.finish();
+  });
+}
+
+export function readUsage(from: Payload): Usage {
+  const octets = readCount(from);
+  const messages = from.flag() ? readCount(from) : undefined;
+  from.end();
+  return messages === undefined ? { octets } : { octets, messages };
+}
+
+function readCount(from: Payload): number {
+  const count = from.f64();
+  if (!Number.isSafeInteger(count) || count < 0) throw new Malformed('no number of octets or messages');
+  return count;
 }
 
 const nothing = Buffer.alloc(0);

@@ -4,7 +4,7 @@ import type { Arrival, Claim, Proof, ScramHash, Service } from '../model/directo
 import type { Envelope } from '../model/envelope.ts';
 import type { OnceTopic } from '../model/onceMemory.ts';
 import { MOST_HEADER, type WaitingReceipt } from '../model/receipts.ts';
-import { readWanted, services, type Wanted, writeAddress, writeWanted } from './accounts.ts';
+import { readDomain, readWanted, services, type Wanted, writeAddress, writeWanted } from './accounts.ts';
 import { type FrameWriter, frames, type Payload, plainFrame } from './codec.ts';
 import { ask, Malformed } from './frames.ts';
 
@@ -118,6 +118,24 @@ export function writeLocate(wanted: Wanted): Buffer {
     writeWanted(to.begin(ask.locate), wanted);
     to.finish();
   });
+}
+
+/** Whose usage is asked for: a mailbox, or all mailboxes of a domain, which may be some seconds old unless it is asked for `anew`. */
+export type UsageRequest = Wanted | { readonly domain: DomainName; readonly anew: boolean };
+
+export function writeUsageRequest(request: UsageRequest): Buffer {
+  return frames((to) => {
+    to.begin(ask.usage).flag('domain' in request);
+    if ('domain' in request) to.text(request.domain).flag(request.anew);
+    else writeWanted(to, request);
+    to.finish();
+  });
+}
+
+export function readUsageRequest(from: Payload): UsageRequest {
+  const request = from.flag() ? { domain: readDomain(from), anew: from.flag() } : readWanted(from);
+  from.end();
+  return request;
 }
 
 export function writeDomainRequest(name: DomainName): Buffer {

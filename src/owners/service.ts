@@ -1,10 +1,11 @@
 /** What all connections of a worker share. */
-import type { Directory } from '../model/directory.ts';
+import type { Account, Directory } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
+import type { DomainUsages, Quota } from '../model/quota.ts';
 import type { ReceiptDesk } from '../model/receipts.ts';
 import type { Wanted } from './accounts.ts';
 
@@ -19,6 +20,8 @@ export interface Service {
   readonly store: MaildropStore;
   readonly once: OnceMemory;
   readonly desk: ReceiptDesk;
+  readonly quota: Quota;
+  readonly domains: Pick<DomainUsages, 'of'>;
   readonly lastLogins: LastLogins;
   readonly loginDelayS: number;
   readonly log: Log;
@@ -34,8 +37,13 @@ export async function accountOf({ directory }: Service, { address, system }: Wan
 }
 
 /** @throws Fault temporary, also where there is no such account: there was one a moment ago */
-export async function mailboxOf(service: Service, wanted: Wanted): Promise<Mailbox> {
+export async function presentAccountOf(service: Service, wanted: Wanted): Promise<Account> {
   const account = await accountOf(service, wanted);
   if (account === undefined) throw new Fault('temporary', 'no such user here');
-  return account.mailbox;
+  return account;
+}
+
+/** @throws Fault temporary, likewise */
+export async function mailboxOf(service: Service, wanted: Wanted): Promise<Mailbox> {
+  return (await presentAccountOf(service, wanted)).mailbox;
 }

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { envelope, mailboxNamed, text } from '../../test/support/mail.ts';
+import { directoryOf, usualWorker } from '../../test/support/ownerWorkers.ts';
 import { createMemoryStore } from '../maildrops/memory/index.ts';
 import { parseAddress } from '../model/address.ts';
 import { Fault } from '../model/fault.ts';
@@ -209,6 +210,27 @@ test('a user of the host is not an account of a domain, nor the other way round'
   assert.equal(readAccountReply(await wire.expect(tell.account)), undefined);
 });
 
+test('what has no room by the own files is refused here, whatever a front thinks of it, and nothing of it stays', async (t) => {
+  const store = await withMail();
+  const limits = { mailboxOctets: 100, domainOctets: undefined };
+  const { quota, domains } = usualWorker(directoryOf('ada@kvt.dk', 'bob@kvt.dk'), store, limits);
+  const { front, server } = await workerFor(t, store, { quota, domains });
+  const wire = await front();
+  const before = await store.usage(ada);
+  for (const pieces of [[Buffer.alloc(101, 'x')], [Buffer.alloc(50, 'x'), Buffer.alloc(51, 'x')]]) {
+    wire.send(deliverFrame());
+    for (const piece of pieces) wire.send(messageFrame(piece));
+    wire.send(endOfMessage);
+    assert.deepEqual(await faultFrom(wire), ['over-quota', 'the mailbox is full', undefined]);
+  }
+  assert.deepEqual(await store.usage(ada), before);
+  wire.send(deliverFrame());
+  wire.send(messageFrame(Buffer.alloc(100 - before.octets, 'x')));
+  wire.send(endOfMessage);
+  await wire.expect(tell.done);
+  assert.equal(server.counts().deliveries, 1);
+});
+
 test('what was done once is remembered for accounts of its own, and for nobody else', async (t) => {
   const { front } = await workerFor(t, await withMail());
   const wire = await front();
@@ -341,6 +363,7 @@ test('whatever a front sends, it gets nothing without a password, and the others
     tell.located,
     tell.first,
     tell.receipt,
+    tell.usage,
   ]);
   const type = fc.oneof(fc.constantFrom(...Object.values(ask), MESSAGE), fc.nat(255));
   const payload = fc.array(fc.oneof(fc.constantFrom(0, 0, 1, 2, 4), fc.nat(255)), { maxLength: 60 });

@@ -5,6 +5,7 @@ import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { OnceMemory } from '../model/onceMemory.ts';
+import type { DomainUsages, Quota } from '../model/quota.ts';
 import type { ReceiptDesk } from '../model/receipts.ts';
 import { peerOf } from '../os/peer.ts';
 import type { LastLogins } from './service.ts';
@@ -15,6 +16,8 @@ export interface WorkerOptions {
   readonly store: MaildropStore;
   readonly once: OnceMemory;
   readonly desk: ReceiptDesk;
+  readonly quota: Quota;
+  readonly domains: Pick<DomainUsages, 'of'>;
   readonly lastLogins: LastLogins;
   /** Seconds from one login to the next; 0: any time. RFC 2449 section 6.5. */
   readonly loginDelayS: number;
@@ -84,6 +87,8 @@ export function createWorkerServer(options: WorkerOptions): WorkerServer {
     store: options.store,
     once: options.once,
     desk: options.desk,
+    quota: options.quota,
+    domains: options.domains,
     lastLogins: options.lastLogins,
     loginDelayS: options.loginDelayS,
     log,

@@ -10,7 +10,7 @@ import { lookUp } from './lookUps.ts';
 import { type Course, sendMessage } from './outgoingMessage.ts';
 import { writeFaultFrame } from './replies.ts';
 import { type DeliverRequest, readAuthenticate, readDeliver, readRetrieve } from './requests.ts';
-import { mailboxOf, type Service } from './service.ts';
+import { presentAccountOf, type Service } from './service.ts';
 
 /** The server, as its connections see it. */
 export interface Host extends Service {
@@ -176,8 +176,8 @@ export class WorkerConnection implements FrameSink {
   async #deliver({ to, envelope }: DeliverRequest, incoming: IncomingMessage): Promise<void> {
     let failure: { readonly thrown: unknown } | undefined;
     try {
-      const mailbox = await mailboxOf(this.#host, to);
-      await this.#host.store.deliver(mailbox, incoming.octets(), envelope);
+      const account = await presentAccountOf(this.#host, to);
+      await this.#host.quota.deliver(account, incoming.octets(), envelope);
       this.#host.delivered();
     } catch (thrown) {
       failure = { thrown };

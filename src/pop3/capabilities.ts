@@ -1,5 +1,6 @@
 /** What CAPA lists: the commands that say so in their row, and how the server behaves. RFC 2449 section 6. */
 import type { Row } from './command.ts';
+import type { Limits } from './host.ts';
 import type { Authorization, Transaction } from './session.ts';
 
 export function capabilities(session: Authorization | Transaction, rows: readonly Row[]): string[] {
@@ -17,8 +18,10 @@ export function capabilities(session: Authorization | Transaction, rows: readonl
 /** Before login the strictest that any mailbox can have, with USER where it may differ; after it the mailbox's own. */
 function limits(session: Authorization | Transaction): string[] {
   const inForce = session.state === 'TRANSACTION' ? session.limits : session.host.limits;
-  const differs = session.state === 'AUTHORIZATION' && session.host.limitsOf !== undefined ? ' USER' : '';
-  const lines = [inForce.expireDays === 'never' ? `EXPIRE NEVER${differs}` : `EXPIRE ${inForce.expireDays}${differs}`];
-  if (inForce.loginDelayS > 0) lines.push(`LOGIN-DELAY ${inForce.loginDelayS}${differs}`);
+  const { host, state } = session;
+  const may = (limit: keyof Limits) => state === 'AUTHORIZATION' && host.limitsOf !== undefined && host.differing?.has(limit) !== false;
+  const user = (limit: keyof Limits) => (may(limit) ? ' USER' : '');
+  const lines = [`EXPIRE ${inForce.expireDays === 'never' ? 'NEVER' : inForce.expireDays}${user('expireDays')}`];
+  if (inForce.loginDelayS > 0) lines.push(`LOGIN-DELAY ${inForce.loginDelayS}${user('loginDelayS')}`);
   return lines;
 }

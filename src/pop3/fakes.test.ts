@@ -46,6 +46,7 @@ export function fakes(parts: { store?: Partial<MaildropStore>; maildrop?: Partia
   const store: MaildropStore = {
     open: async () => maildrop,
     deliver: async () => {},
+    usage: async () => ({ octets: 0, messages: 0 }),
     locate: async () => ({ path: '', format: 'fake', exists: true, tried: [] }),
     ...parts.store,
   };

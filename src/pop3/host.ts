@@ -1,5 +1,5 @@
 /** What a POP3 session is given: by the house it runs in, and by the connection that carries it. */
-import type { Arrival, Directory } from '../model/directory.ts';
+import type { Account, Arrival, Directory } from '../model/directory.ts';
 import type { Log } from '../model/log.ts';
 import type { LoginGate } from '../model/loginGate.ts';
 import type { Mailbox } from '../model/mailbox.ts';
@@ -30,8 +30,10 @@ export interface Pop3Host {
   readonly language: string;
   /** For every mailbox; where `limitsOf` is there, the strictest that any mailbox can have. */
   readonly limits: Limits;
-  /** Limits that differ by mailbox. Leave it out where they don't: its being there is announced (`EXPIRE 30 USER`). */
-  readonly limitsOf?: (mailbox: Mailbox) => Limits;
+  /** Limits that differ by account. Leave it out where they don't. */
+  readonly limitsOf?: (account: Account) => Limits;
+  /** Those that `limitsOf` may say something else of, which is announced (`EXPIRE 30 USER`). Default: all of them. */
+  readonly differing?: ReadonlySet<keyof Limits>;
   readonly lastLogins: LastLogins;
   /** Told of what is fetched. Left out: nobody is. */
   readonly receipts?: Receipts | undefined;

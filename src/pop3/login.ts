@@ -65,7 +65,7 @@ async function open(session: Authorization, { admission, passage }: Admitted, me
   const { host, connection } = session;
   const { account, noStatus } = admission;
   const { mailbox } = account;
-  const limits = host.limitsOf?.(mailbox) ?? host.limits;
+  const limits = host.limitsOf?.(account) ?? host.limits;
   // Before the maildrop is opened: sparing that work is what the delay is for, RFC 2449 section 8.1.1.
   if (limits.loginDelayS > 0 && host.lastLogins.tooSoon(mailbox, limits.loginDelayS)) {
     throw new Fault('login-delay', 'too soon after the last login: {seconds} seconds must lie between', {

@@ -78,10 +78,10 @@ test('each owner, and the fronts, have folders that nobody else can write or rea
 test('what one owner of all mail has in state_dir goes with him, there and back', { skip }, (t) => {
   const settings = house(t);
   const { stateDir } = settings;
-  mkdirSync(join(stateDir, 'taken-over'), { recursive: true });
-  const files = ['secret', 'self-signed.pem', 'throttle', 'taken-over/abc'];
+  for (const name of ['taken-over', 'trace']) mkdirSync(join(stateDir, name), { recursive: true, mode: 0o700 });
+  const files = ['secret', 'self-signed.pem', 'throttle', 'taken-over/abc', 'trace/2026-11-29.jsonl'];
   for (const name of files) writeFileSync(join(stateDir, name), `the ${name}`);
-  for (const name of ['.', 'taken-over', ...files]) chownSync(join(stateDir, name), mail.uid, mail.gid);
+  for (const name of ['.', 'taken-over', 'trace', ...files]) chownSync(join(stateDir, name), mail.uid, mail.gid);
   // Made by a front before it became anybody.
   chownSync(join(stateDir, 'self-signed.pem'), 0, 0);
   chmodSync(stateDir, 0o700);
@@ -89,7 +89,9 @@ test('what one owner of all mail has in state_dir goes with him, there and back'
   makeManyOwnersFolders(settings, front);
   assert.deepEqual(readdirSync(stateDir).sort(), ['fronts', 'owners']);
   const fronts = join(stateDir, 'fronts');
-  assert.deepEqual(readdirSync(fronts).sort(), ['self-signed.pem', 'throttle']);
+  assert.deepEqual(readdirSync(fronts).sort(), ['self-signed.pem', 'throttle', 'trace']);
+  assert.equal(rights(join(fronts, 'trace')), '65534:65534 700');
+  assert.equal(rights(join(fronts, 'trace', '2026-11-29.jsonl')), '65534:65534 644');
   assert.equal(rights(join(fronts, 'throttle')), '65534:65534 644');
   assert.equal(rights(join(fronts, 'self-signed.pem')), '0:0 644');
   assert.equal(readFileSync(join(stateDir, 'owners', '8', 'taken-over', 'abc'), 'latin1'), 'the taken-over/abc');
@@ -102,6 +104,8 @@ test('what one owner of all mail has in state_dir goes with him, there and back'
     assert.equal(rights(join(stateDir, name)), name === 'self-signed.pem' ? '0:0 644' : '8:8 644');
   }
   assert.match(rights(join(stateDir, 'throttle')), /^8:8 /);
+  assert.equal(rights(join(stateDir, 'trace')), '8:8 700');
+  assert.equal(rights(join(stateDir, 'trace', '2026-11-29.jsonl')), '8:8 644');
   assert.equal(rights(stateDir), '8:8 700');
   takeBack(settings, mail);
   assert.equal(rights(stateDir), '8:8 700');

@@ -10,7 +10,7 @@
  * Where one owner has all mail, `state_dir` itself is that owner's. Going from one to the other moves what is there, for unique-ids taken over
  * from another server and the counters of equal messages must not be forgotten.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../config/index.ts';
 import type { Identity } from '../os/becomeUser.ts';
@@ -22,9 +22,10 @@ import { makeFolders, makeWithParents } from './grounds.ts';
 
 const USUAL_FRONT_USERS = ['postkasse', 'nobody'];
 /** What fronts keep in their folder; everything else in a state folder is of the mailboxes. */
-const ofFronts = /^(?:self-signed\.pem|throttle.*|spool-.*)$/;
-/** Of these, what a front reads and writes when it is no longer root. */
+const ofFronts = /^(?:self-signed\.pem|throttle.*|spool-.*|trace)$/;
+/** Of these, what a front reads and writes when it is no longer root: a file, and a folder of files. */
 const throttle = 'throttle';
+const trace = 'trace';
 
 /** Whom the fronts become: somebody who owns no mail. @throws StartFailure */
 export function frontIdentityOf({ owners }: Settings, mailOwner: Identity): Identity {
@@ -103,8 +104,9 @@ export function takeBack({ stateDir, runDir }: Settings, owner: Identity): void 
     const there = lstatSync(stateDir, { throwIfNoEntry: false });
     if (there?.uid !== 0 || lstatSync(join(stateDir, 'owners'), { throwIfNoEntry: false })?.uid !== 0) return;
     if (lstatSync(own, { throwIfNoEntry: false })?.isDirectory() === true) moveEntries(own, stateDir, () => true);
-    const moved = moveEntries(join(stateDir, 'fronts'), stateDir, (name) => name === 'self-signed.pem' || name === throttle);
+    const moved = moveEntries(join(stateDir, 'fronts'), stateDir, (name) => ['self-signed.pem', throttle, trace].includes(name));
     if (moved.includes(throttle)) giveFile(join(stateDir, throttle), owner);
+    if (moved.includes(trace)) giveFolder(join(stateDir, trace), owner);
     chownSync(stateDir, owner.uid, owner.gid);
     chmodSync(stateDir, 0o700);
     chownSync(runDir, owner.uid, owner.gid);
@@ -114,6 +116,7 @@ export function takeBack({ stateDir, runDir }: Settings, owner: Identity): void 
 /** What one owner of all mail has left in `state_dir` goes where it belongs now. */
 function handOver(stateDir: string, before: { readonly uid: number; readonly gid: number }, front: Identity): void {
   giveFile(join(stateDir, throttle), front);
+  giveFolder(join(stateDir, trace), front);
   const own = join(stateDir, 'owners', String(before.uid));
   makeFolder(own, before.uid, before.gid, 0o700);
   moveEntries(stateDir, join(stateDir, 'fronts'), (name) => ofFronts.test(name));
@@ -132,6 +135,15 @@ function moveEntries(from: string, to: string, isMeant: (name: string) => boolea
 function giveFile(path: string, { uid, gid }: Identity): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there?.isFile() === true && there.nlink === 1) chownSync(path, uid, gid);
+}
+
+/** A folder of plain files, and those in it; whoever had it can't interfere while it is root's. */
+function giveFolder(path: string, to: { readonly uid: number; readonly gid: number }): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  lchownSync(path, 0, 0);
+  chmodSync(path, 0o700);
+  for (const name of readdirSync(path)) giveFile(join(path, name), to);
+  lchownSync(path, to.uid, to.gid);
 }
 
 /** One that is there must be a folder and of this owner. Its group is put right: the host may have given the user another. */

@@ -1,6 +1,6 @@
 /** An owner's worker: becomes the owner of mail for good, and then checks passwords and opens maildrops for the fronts. */
 import { flushCompileCache } from 'node:module';
-import { createDesk, createDirectory, createOnce, createStore, loadModules } from '../backends.ts';
+import { createDesk, createDirectory, createLocalQuota, createOnce, createStore, loadModules } from '../backends.ts';
 import type { Settings } from '../config/index.ts';
 import { type HostUsers, ownUser } from '../directory/passwd/hostUsers.ts';
 import { createLastLogins } from '../maildrops/lastLogins.ts';
@@ -12,6 +12,7 @@ import { becomeUser } from '../os/becomeUser.ts';
 import { descriptorLimit, harden } from '../os/hardening.ts';
 import type { ShadowEntry } from '../os/users.ts';
 import { createWorkerServer, type WorkerServer } from '../owners/worker.ts';
+import { createSpeaker } from '../texts/speaker.ts';
 import { explained } from './failures.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
 import { toSupervisor } from './toSupervisor.ts';
@@ -72,11 +73,14 @@ export function runWorker(): void {
     becomeUser(become);
     const systemUsers = systemUser === undefined ? false : hostUserOf(systemUser, settings.directory.systemUsers);
     const store = createStore(settings, log, become.lockGid);
+    const directory = createDirectory(settings, log, { systemUsers, filesOf: isMailOwner ? 'mail-owner' : 'owner' });
+    const once = createOnce(settings);
     const server = createWorkerServer({
-      directory: createDirectory(settings, log, { systemUsers, filesOf: isMailOwner ? 'mail-owner' : 'owner' }),
+      directory,
       store,
-      once: createOnce(settings),
+      once,
       desk: createDesk(settings),
+      ...createLocalQuota(settings, directory, store, { once, speaker: createSpeaker(), log }),
       lastLogins: createLastLogins({ folder: `${settings.stateDir}/logins`, now, log }),
       loginDelayS: settings.pop3.loginDelayS,
       log,

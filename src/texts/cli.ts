@@ -11,6 +11,60 @@ export const cli = {
     da: 'postkasse: {path} ({format}, findes ikke endnu)',
     de: 'Postfach: {path} ({format}, noch nicht vorhanden)',
   },
+  'nothing is known of it': { da: 'intet kendes til det', de: 'darüber ist nichts bekannt' },
+  '{count} older ones are not shown; --since or --limit chooses others': {
+    da: '{count} ældre vises ikke; --since eller --limit vælger andre',
+    de: '{count} ältere sind nicht gezeigt; --since oder --limit wählt andere',
+  },
+  '{folder}: only root and the user who runs Postkasse may look': {
+    da: '{folder}: kun root og den bruger, som kører Postkasse, må se efter',
+    de: '{folder}: nur root und der Benutzer, der Postkasse betreibt, dürfen nachsehen',
+  },
+  'an address, a queue id or a Message-ID is needed': {
+    da: 'en adresse, et kø-id eller et Message-ID mangler',
+    de: 'eine Adresse, eine Queue-ID oder eine Message-ID fehlt',
+  },
+  '{time} delivered: from {sender} to {recipient}': {
+    da: '{time} afleveret: fra {sender} til {recipient}',
+    de: '{time} zugestellt: von {sender} an {recipient}',
+  },
+  '{time} to be tried again: from {sender} to {recipient}': {
+    da: '{time} skal prøves igen: fra {sender} til {recipient}',
+    de: '{time} wird wieder versucht: von {sender} an {recipient}',
+  },
+  '{time} refused: from {sender} to {recipient}': {
+    da: '{time} afvist: fra {sender} til {recipient}',
+    de: '{time} abgelehnt: von {sender} an {recipient}',
+  },
+  'why: {reason}': { da: 'hvorfor: {reason}', de: 'warum: {reason}' },
+  'before aliases: {address}': { da: 'før aliasser: {address}', de: 'vor Aliassen: {address}' },
+  'goes to: {names}': { da: 'går til: {names}', de: 'geht an: {names}' },
+  'message: {octets} octets, {id}': { da: 'besked: {octets} oktetter, {id}', de: 'Nachricht: {octets} Oktette, {id}' },
+  'from host {client}, queue id {queueId}, here {id}': {
+    da: 'fra vært {client}, kø-id {queueId}, her {id}',
+    de: 'von {client}, Queue-ID {queueId}, hier {id}',
+  },
+  'from host {client}, here {id}': { da: 'fra vært {client}, her {id}', de: 'von {client}, hier {id}' },
+  'rule: {rule}: {outcome}': { da: 'regel: {rule}: {outcome}', de: 'Regel: {rule}: {outcome}' },
+
+  '{name} holds {octets} octets ({size})': {
+    da: '{name} rummer {octets} oktetter ({size})',
+    de: '{name} enthält {octets} Oktette ({size})',
+  },
+  '{name} holds {octets} octets ({size}) in {messages} messages': {
+    da: '{name} rummer {octets} oktetter ({size}) i {messages} beskeder',
+    de: '{name} enthält {octets} Oktette ({size}) in {messages} Nachrichten',
+  },
+  'limit: {octets} octets ({size}), {percent} % of it used': {
+    da: 'grænse: {octets} oktetter ({size}), {percent} % er brugt',
+    de: 'Grenze: {octets} Oktette ({size}), davon {percent} % belegt',
+  },
+  'limit: none': { da: 'grænse: ingen', de: 'Grenze: keine' },
+  '{name} is neither an address nor a domain of ours': {
+    da: '{name} er hverken en adresse eller et domæne hos os',
+    de: '{name} ist weder eine Adresse noch eine Domain von uns',
+  },
+
   'Password: ': { da: 'Adgangskode: ', de: 'Passwort: ' },
   'Once more: ': { da: 'En gang til: ', de: 'Noch einmal: ' },
   'no password given': { da: 'ingen adgangskode angivet', de: 'kein Passwort angegeben' },

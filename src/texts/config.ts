@@ -57,6 +57,14 @@ export const config = {
   'true or false': { da: 'true eller false', de: 'true oder false' },
   'a whole number from {min} to {max}': { da: 'et helt tal fra {min} til {max}', de: 'eine ganze Zahl von {min} bis {max}' },
   'one of {choices}': { da: 'en af {choices}', de: 'eines von {choices}' },
+  'a size such as "500 MB", or a number of octets': {
+    da: 'en størrelse som "500 MB" eller et antal oktetter',
+    de: 'eine Größe wie "500 MB" oder eine Zahl von Oktetten',
+  },
+  '"none", a size such as "500 MB", or a number of octets': {
+    da: '"none", en størrelse som "500 MB" eller et antal oktetter',
+    de: '"none", eine Größe wie "500 MB" oder eine Zahl von Oktetten',
+  },
   'one line of text': { da: 'en linje tekst', de: 'eine Zeile Text' },
   'a path': { da: 'en sti', de: 'ein Pfad' },
   'a relative path without ".."': { da: 'en relativ sti uden ".."', de: 'ein relativer Pfad ohne ".."' },

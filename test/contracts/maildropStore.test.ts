@@ -14,13 +14,13 @@ import { maildropStoreContract, type StoreUnderTest } from './maildropStore.ts';
 
 maildropStoreContract('memory', async () => inMemory());
 
-maildropStoreContract('Maildir', async (t) => onDisc(t, 'maildir', removeFileWith));
-maildropStoreContract('mbox', async (t) => onDisc(t, 'mbox', removeFromMboxWith));
+maildropStoreContract('Maildir', async (t) => onDisc(t, 'maildir', maildirElsewhere));
+maildropStoreContract('mbox', async (t) => onDisc(t, 'mbox', mboxElsewhere));
 
 for (const [name, make] of [
   ['memory', inMemory],
-  ['Maildir', (t: TestContext) => onDisc(t, 'maildir', removeFileWith)],
-  ['mbox', (t: TestContext) => onDisc(t, 'mbox', removeFromMboxWith)],
+  ['Maildir', (t: TestContext) => onDisc(t, 'maildir', maildirElsewhere)],
+  ['mbox', (t: TestContext) => onDisc(t, 'mbox', mboxElsewhere)],
 ] as const) {
   maildropStoreContract(`${name} with its owner's worker`, async (t) => {
     const under = make(t);
@@ -52,7 +52,7 @@ function atWorker(t: TestContext, store: MaildropStore): MaildropStore {
   };
 }
 
-function onDisc(t: TestContext, format: FileStoreOptions['format'], removeWith: (path: string, text: string) => void): StoreUnderTest {
+function onDisc(t: TestContext, format: FileStoreOptions['format'], elsewhere: Elsewhere): StoreUnderTest {
   const folder = fs.mkdtempSync(join(tmpdir(), 'postkasse-store-'));
   const stores: FileStore[] = [];
   for (const name of ['root', 'spool', 'state', 'run']) fs.mkdirSync(join(folder, name));
@@ -82,7 +82,9 @@ function onDisc(t: TestContext, format: FileStoreOptions['format'], removeWith: 
     again,
     files: {
       fingerprint: (mailbox) => fingerprint(pathOf(mailbox)),
-      removeElsewhere: (mailbox, text) => removeWith(pathOf(mailbox), text),
+      removeElsewhere: (mailbox, text) => elsewhere.remove(pathOf(mailbox), text),
+      addElsewhere: (mailbox, message) => elsewhere.add(pathOf(mailbox), message),
+      octets: (mailbox) => elsewhere.octets(pathOf(mailbox)),
     },
   };
 }
@@ -101,6 +103,30 @@ function removeFileWith(maildir: string, text: string): void {
     }
   }
 }
+
+/** What other programs do, and what they see. */
+interface Elsewhere {
+  remove(path: string, text: string): void;
+  add(path: string, message: Buffer): void;
+  octets(path: string): number;
+}
+
+const maildirElsewhere: Elsewhere = {
+  remove: removeFileWith,
+  // As Postfix's virtual(8) names it: without a size.
+  add: (maildir, message) => fs.writeFileSync(join(maildir, 'new', '1790000000.Vfe01I2a3b4cM123456.mail'), message),
+  octets(maildir) {
+    const files = ['new', 'cur'].flatMap((folder) => fs.readdirSync(join(maildir, folder)).map((name) => join(maildir, folder, name)));
+    return files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
+  },
+};
+
+const mboxElsewhere: Elsewhere = {
+  remove: removeFromMboxWith,
+  add: (mbox, message) =>
+    fs.appendFileSync(mbox, `From ada@example.org Thu Jan  1 00:00:00 2026\n${message.toString().replaceAll('\r\n', '\n')}\n`),
+  octets: (mbox) => fs.statSync(mbox).size,
+};
 
 /** Into a new file that takes the old one's name, as most programs do. */
 function removeFromMboxWith(mbox: string, text: string): void {

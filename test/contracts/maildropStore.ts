@@ -17,6 +17,10 @@ export interface StoreUnderTest {
     fingerprint(mailbox: Mailbox): unknown;
     /** Removes the message that holds this text, as another mail program would. */
     removeElsewhere(mailbox: Mailbox, text: string): void;
+    /** Puts a message there as another mail program would. */
+    addElsewhere(mailbox: Mailbox, message: Buffer): void;
+    /** What the messages, or the file that they are in, take up on the disc. */
+    octets(mailbox: Mailbox): number;
   };
 }
 
@@ -224,6 +228,36 @@ export function maildropStoreContract(name: string, make: (t: TestContext) => Pr
     await deliverAll(store, 'two');
     const expected = ['one', 'two'].map((subject) => text(subject).toString());
     assert.deepEqual(await contents(again(), abc), expected);
+  });
+
+  promise('usage is what is there, whoever wrote it and whoever reads it, and sinks with each message that is removed', async (under) => {
+    const { store, again, files } = under;
+    for (const one of [store, again()]) assert.equal((await one.usage(abc)).octets, 0);
+    assert.equal((await store.locate(abc)).exists, false, 'to ask makes no mailbox');
+    await deliverAll(store, 'one', 'two', 'three');
+    await store.deliver(kvt, [text('other', 'x'.repeat(5000))], envelope);
+    const three = (await store.usage(abc)).octets;
+    const atRest = ['one', 'two', 'three'].reduce((sum, subject) => sum + text(subject).toString().replaceAll('\r\n', '\n').length, 0);
+    assert.ok(three >= atRest && three < atRest + 1000, `${three} octets for ${atRest}`);
+    const expectThere = async (messages: number): Promise<void> => {
+      for (const one of [store, again()]) {
+        const usage = await one.usage(abc);
+        if (files !== undefined) assert.equal(usage.octets, files.octets(abc));
+        if (usage.messages !== undefined) assert.equal(usage.messages, messages);
+      }
+    };
+    await expectThere(3);
+    {
+      await using maildrop = await store.open(abc);
+      await expectThere(3);
+      await maildrop.update(pick(maildrop, 2), pick(maildrop, 1, 2));
+      await expectThere(2);
+    }
+    assert.ok((await store.usage(abc)).octets < three);
+    files?.addElsewhere(abc, text('by somebody else'));
+    await expectThere(files === undefined ? 2 : 3);
+    files?.removeElsewhere(abc, 'Subject: one');
+    await expectThere(2);
   });
 
   promise('locate says what is opened', async ({ store }) => {

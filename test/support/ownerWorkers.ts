@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createMemoryDirectory, type MemoryAccount } from '../../src/directory/memory/index.ts';
+import { createDomainUsages } from '../../src/maildrops/domainUsages.ts';
 import { createMemoryOnceMemory } from '../../src/maildrops/memory/onceMemory.ts';
+import { createQuota, type QuotaOptions } from '../../src/maildrops/quota.ts';
+import type { DomainName } from '../../src/model/address.ts';
 import type { Directory } from '../../src/model/directory.ts';
 import { silent } from '../../src/model/log.ts';
 import type { MaildropStore } from '../../src/model/maildrop.ts';
 import type { OnceMemory } from '../../src/model/onceMemory.ts';
+import type { Inhabitants } from '../../src/model/quota.ts';
 import type { ReceiptDesk } from '../../src/model/receipts.ts';
 import { createRemote, type RemoteOptions, type RemoteStore } from '../../src/owners/remote.ts';
 import type { Whereabouts, Worker } from '../../src/owners/whereabouts.ts';
@@ -18,10 +22,12 @@ import { mailboxNamed } from './mail.ts';
 export interface OwnerWorker {
   readonly domains: readonly string[];
   readonly systemUsers?: readonly string[];
-  readonly directory: Directory;
+  readonly directory: Directory & Partial<Inhabitants>;
   readonly store: MaildropStore;
   /** Default: a memory of its own. */
   readonly once?: OnceMemory;
+  /** Default: nobody has a limit. */
+  readonly limits?: Pick<QuotaOptions, 'mailboxOctets' | 'domainOctets'>;
 }
 
 export interface OwnerHouse {
@@ -42,8 +48,8 @@ export function ownerHouse(
   workerOptions: Partial<WorkerOptions> = {},
 ): OwnerHouse {
   const folder = mkdtempSync(join(tmpdir(), 'owners-'));
-  const servers = owners.map(({ directory, store, once }) =>
-    createWorkerServer({ ...usualWorker(directory, store), ...(once && { once }), ...workerOptions }),
+  const servers = owners.map(({ directory, store, limits, once }) =>
+    createWorkerServer({ ...usualWorker(directory, store, limits), ...(once && { once }), ...workerOptions }),
   );
   const workers = owners.map((_, index): Worker => ({ path: join(folder, `${index}.sock`), owner: `${601 + index}:100` }));
   const listening = servers.map((server, index) => server.listen({ path: workers[index]?.path ?? '' }));
@@ -67,12 +73,20 @@ export function ownerHouse(
   return { ...remote, servers, whereabouts };
 }
 
-export function usualWorker(directory: Directory, store: MaildropStore): WorkerOptions {
+export function usualWorker(
+  directory: Directory & Partial<Inhabitants>,
+  store: MaildropStore,
+  limits: OwnerWorker['limits'] = { mailboxOctets: undefined, domainOctets: undefined },
+): WorkerOptions {
+  const inhabitants = { mailboxes: async (name: DomainName) => directory.mailboxes?.(name) ?? [] };
+  const domains = createDomainUsages({ inhabitants, store, clock: () => performance.now() });
   return {
     directory,
     store,
     once: createMemoryOnceMemory(Date.now),
     desk: { ask: async () => 'waits' },
+    domains,
+    quota: createQuota({ store, directory, domains, ...limits }),
     lastLogins: { tooSoon: () => false, note() {} },
     loginDelayS: 0,
     log: silent,
@@ -96,7 +110,7 @@ export const usualRemote: Omit<RemoteOptions, 'whereabouts'> = {
 };
 
 /** Accounts named like addresses whose password is `secret`. */
-export function directoryOf(...addresses: readonly string[]): Directory {
+export function directoryOf(...addresses: readonly string[]): Directory & Inhabitants {
   const accounts = addresses.map((name): [string, MemoryAccount] => [name, { mailbox: mailboxNamed(name), password: 'secret' }]);
   return createMemoryDirectory(new Map(accounts));
 }

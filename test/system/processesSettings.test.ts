@@ -106,7 +106,7 @@ test('expire_days, login_delay_s, login_options, status_header, home, addresses'
   });
   const client = await greeted(t, server.ports.pop3, /^\+OK /);
   const capabilities = await rows(client, 'CAPA');
-  assert.ok(capabilities.includes('EXPIRE 0') && capabilities.includes('LOGIN-DELAY 3600'), capabilities.join(' '));
+  assert.ok(capabilities.includes('EXPIRE 0 USER') && capabilities.includes('LOGIN-DELAY 3600'), capabilities.join(' '));
   client.write('USER s-abc\r\nPASS secret\r\nUSER abc\r\nPASS secret\r\n');
   const replies = [await client.line(), await client.line(), await client.line(), await client.line()];
   assert.deepEqual(

@@ -4,6 +4,7 @@ import { createResolver, type Destination, type Resolution } from '../../deliver
 import type { Account } from '../../model/directory.ts';
 import * as exitCodes from '../../os/exitCodes.ts';
 import { type HouseTools, openHouse } from '../house.ts';
+import { quotaText } from '../quotaText.ts';
 import { type ConfigOption, settingsOf, withConfig } from '../settings.ts';
 import { ExitWith, type Terminal } from '../terminal.ts';
 
@@ -19,17 +20,24 @@ export function explainCommand(program: Command, terminal: Terminal): void {
       const house = await openHouse(settings, claim);
       const { steps, account } = await house.directory.explain(claim);
       for (const { rule, outcome } of [...house.steps, ...steps]) terminal.out(`${rule}: ${outcome}`);
-      if (account !== undefined) printMailbox(account, house, terminal);
+      if (account !== undefined) await printMailbox(account, house, terminal);
       const mail = name.includes('@') ? await resolverOf(settings, house).resolve(name) : undefined;
       if (mail !== undefined && !isPlain(mail, account)) printMail(name, mail, house, terminal);
       else if (account === undefined) throw new ExitWith(exitCodes.EX_NOUSER);
     });
 }
 
-function printMailbox(account: Account, { locate }: HouseTools, terminal: Terminal): void {
+async function printMailbox(account: Account, { locate, quota }: HouseTools, terminal: Terminal): Promise<void> {
   const { path, format, exists, tried } = locate(account);
   for (const { place, found } of tried) terminal.out(`${place}: ${found}`);
   terminal.out(terminal.say(exists ? 'mailbox: {path} ({format})' : 'mailbox: {path} ({format}, not there yet)', { path, format }));
+  // A mailbox that can't be looked at has been shown to be one.
+  const standings = await quota.quota.standings(account).catch(() => undefined);
+  for (const [what, standing] of [
+    [account.mailbox.name, standings?.mailbox],
+    [account.mailbox.domain ?? '', standings?.domain],
+  ] as const)
+    if (standing?.limit !== undefined) for (const line of quotaText(what, standing, terminal.say)) terminal.out(line);
 }
 
 function resolverOf({ delivery, directory: { defaultDomain } }: Settings, { directory }: HouseTools) {

@@ -14,6 +14,7 @@ import type {
 } from '../../model/directory.ts';
 import { Fault } from '../../model/fault.ts';
 import type { Mailbox } from '../../model/mailbox.ts';
+import type { Inhabitants } from '../../model/quota.ts';
 import { type AliasLine, aliasOf, parseAliases } from '../passwd/aliases.ts';
 import { checkProof } from '../proofs.ts';
 import { createResolver } from '../resolve.ts';
@@ -51,7 +52,10 @@ export interface MemoryDirectoryOptions {
 const everyService: ReadonlySet<Service> = new Set(['pop3', 'smtp-auth', 'receive', 'web']);
 
 /** @param accounts by the name of their mailbox; read at each login, so whoever made the map may change it */
-export function createMemoryDirectory(accounts: ReadonlyMap<string, MemoryAccount>, options: MemoryDirectoryOptions = {}): Directory {
+export function createMemoryDirectory(
+  accounts: ReadonlyMap<string, MemoryAccount>,
+  options: MemoryDirectoryOptions = {},
+): Directory & Inhabitants {
   const { defaultDomain, hashedPasswords = false } = options;
   const keyring = new ScramKeyring(Buffer.from('a secret of nobody who is real'), 1000);
   const kinds: ReadonlySet<ProofKind> = hashedPasswords ? passwordOnly : everyProof;
@@ -115,6 +119,10 @@ export function createMemoryDirectory(accounts: ReadonlyMap<string, MemoryAccoun
     async account(address) {
       const found = exactly(address);
       return found && accountOf(found);
+    },
+
+    async mailboxes(name) {
+      return [...accounts.values()].flatMap(({ mailbox }) => (mailbox.domain === name ? [mailbox] : []));
     },
 
     async domain(name) {

@@ -48,6 +48,8 @@ export interface Accounts {
   /** @throws Fault temporary */
   virtualUser(address: Address): Promise<Virtual | undefined>;
   systemUser(user: UserName): System | undefined;
+  /** Of all accounts of a domain that the process may act for. @throws Fault temporary */
+  mailboxes(name: DomainName): Promise<readonly Mailbox[]>;
   accountOf(found: Found, settings: AccountSettings | undefined): Account;
   ruleOf(domain: Domain | undefined): PasswordRule;
   /** What the password field means; one that makes no sense is told in the log. */
@@ -142,6 +144,13 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return { kind: own ?? passwordKind, ofDomain: own !== undefined };
   }
 
+  function refusal(owner: Mailbox['owner']): string | undefined {
+    if (owner === undefined) return undefined;
+    if (owner.uid === 0) return 'uid 0 never owns mail';
+    if (owner.uid < minUid) return `uid ${owner.uid} is below ${minUid}`;
+    return owner.uid === processUid ? undefined : `uid ${owner.uid} is not the ${processUid} that this process runs as`;
+  }
+
   return {
     ruleOf,
 
@@ -157,6 +166,19 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (found === undefined || found.uid === 0 || found.uid < minUid) return undefined;
       const home = found.home.startsWith('/') ? found.home : undefined;
       return { domain: undefined, user, mailbox: { name: user, user, domain: undefined, home, owner: { uid: found.uid, gid: found.gid } } };
+    },
+
+    async mailboxes(name) {
+      const domain = await domains.find(name);
+      if (domain === undefined) return [];
+      const all: Mailbox[] = [];
+      for (const user of domain.passwd.names()) {
+        const line = domain.passwd.find(user);
+        if (line === undefined || refusal(line.owner) !== undefined) continue;
+        const { home, owner } = line;
+        all.push({ name: formatAddress({ user, domain: name }), user, domain: name, home, owner });
+      }
+      return all;
     },
 
     accountOf(found, settings) {
@@ -179,12 +201,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       return stored;
     },
 
-    refusedUid({ mailbox: { owner } }) {
-      if (owner === undefined) return undefined;
-      if (owner.uid === 0) return 'uid 0 never owns mail';
-      if (owner.uid < minUid) return `uid ${owner.uid} is below ${minUid}`;
-      return owner.uid === processUid ? undefined : `uid ${owner.uid} is not the ${processUid} that this process runs as`;
-    },
+    refusedUid: ({ mailbox: { owner } }) => refusal(owner),
 
     logRefusedUid(found, reason) {
       log.warn('directory.refused-uid', { ...place(found), uid: found.mailbox.owner?.uid, processUid, reason });

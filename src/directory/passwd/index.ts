@@ -5,6 +5,7 @@ import type { Directory, UnknownUsers } from '../../model/directory.ts';
 import { Fault } from '../../model/fault.ts';
 import { withoutUndefined } from '../../model/leftOut.ts';
 import type { Log } from '../../model/log.ts';
+import type { Inhabitants } from '../../model/quota.ts';
 import { type Disk, disk as realDisk } from '../../os/disk.ts';
 import { createResolver } from '../resolve.ts';
 import { everyProof, passwordOnly } from '../schemes/scheme.ts';
@@ -65,7 +66,7 @@ const REMEMBER_MS = 5 * 60_000;
 const MOST_REMEMBERED = 20_000;
 const LARGEST_PASSWD = 64 * 1024 * 1024;
 
-export function createPasswdDirectory(options: PasswdDirectoryOptions): Directory {
+export function createPasswdDirectory(options: PasswdDirectoryOptions): Directory & Inhabitants {
   const { log, now, passwordKind, defaultDomain, disk = realDisk } = options;
   const hostUsers = hostUsersOf(options);
   const { processUid, groups, minUid = 1, filesOf = 'anyone' } = options;
@@ -113,6 +114,7 @@ export function createPasswdDirectory(options: PasswdDirectoryOptions): Director
   return {
     authenticate,
     scramParameters,
+    mailboxes: accounts.mailboxes,
     proofKinds: (arrival) => announced.proofKinds(arrival),
     explain: (claim) => explain(claim, resolver, accounts, disk),
 

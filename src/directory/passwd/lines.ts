@@ -43,6 +43,8 @@ export interface PasswdLines {
   readonly skipped: readonly SkippedLine[];
   readonly skippedCount: number;
   readonly forms: FieldForms;
+  /** All that lines can be found by. */
+  names(): Iterable<UserName>;
   /** The first lines that have a password, to tell the usual scheme from. */
   first(count: number): Iterable<PasswdLine>;
 }
@@ -63,7 +65,7 @@ const simple = new Uint8Array(256);
 for (const octet of Buffer.from('abcdefghijklmnopqrstuvwxyz0123456789-_.+=')) simple[octet] = 1;
 
 export function parsePasswd(octets: Buffer): PasswdLines {
-  const starts = new Map<string, number>();
+  const starts = new Map<UserName, number>();
   const skipped: SkippedLine[] = [];
   const forms: Forms = { dollar: false, desInTwoFields: false, other: false, schemes: new Set() };
   let skippedCount = 0;
@@ -98,6 +100,7 @@ export function parsePasswd(octets: Buffer): PasswdLines {
       for (let at = octets.indexOf(LF); at >= 0 && at < start; at = octets.indexOf(LF, at + 1)) number += 1;
       return number;
     },
+    names: () => starts.keys(),
     *first(count) {
       let given = 0;
       for (const start of starts.values()) {
@@ -173,10 +176,11 @@ class LineScan {
     return isUtf8(octets.subarray(gecosEnd + 1, endOf(octets, COLON, gecosEnd + 1, stop))) ? undefined : 'a home that is not UTF-8';
   }
 
-  name(): string | undefined {
+  name(): UserName | undefined {
     const [start, end] = [this.#start, this.nameEnd];
     if (end === start) return undefined;
-    if (this.#nameIsSimple && end - start <= 64 && this.#octets[start] !== DOT) return this.#octets.toString('latin1', start, end);
+    if (this.#nameIsSimple && end - start <= 64 && this.#octets[start] !== DOT)
+      return this.#octets.toString('latin1', start, end) as UserName;
     const octets = this.#octets.subarray(start, end);
     return isUtf8(octets) ? parseUserName(octets.toString('utf8')) : undefined;
   }

@@ -70,16 +70,16 @@ export function readFolders(disk: Disk, path: string, now: () => number): Folder
   }
 }
 
-function sameStamp(one: FileStats | undefined, other: FileStats | undefined): boolean {
+export function sameStamp(one: FileStats | undefined, other: FileStats | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return one.mtimeNs === other.mtimeNs && one.ctimeNs === other.ctimeNs && one.ino === other.ino && one.dev === other.dev;
 }
 
-function isOlder(stamp: FileStats | undefined, readAtNs: bigint): boolean {
+export function isOlder(stamp: FileStats | undefined, readAtNs: bigint): boolean {
   return stamp === undefined || stamp.ctimeNs + TICK_NS < readAtNs;
 }
 
 /** A name that isn't UTF-8 comes from readdir with U+FFFD in it, and no file can be opened by that. */
-function isMessage(name: string): boolean {
+export function isMessage(name: string): boolean {
   return !name.startsWith('.') && !name.includes('\ufffd');
 }

@@ -10,6 +10,7 @@ import { Listings } from './listings.ts';
 import { newName } from './names.ts';
 import { MaildirSession } from './session.ts';
 import { createSharedSync } from './sharedSync.ts';
+import { Usages } from './usages.ts';
 
 export interface MaildirOptions {
   readonly disk: Disk;
@@ -35,6 +36,7 @@ export interface MaildirBackend extends Backend {
 export function createMaildirBackend(options: MaildirOptions): MaildirBackend {
   const { disk, log, now, statusHeader, stateDir, cachedMessages = 100_000 } = options;
   const listings = new Listings({ disk, log, now, stateDir, cachedMessages });
+  const usages = new Usages({ disk, now, rememberedSizes: cachedMessages });
   const host = hostname();
   const syncShared = createSharedSync(disk);
   const context = { disk, log, now, statusHeader };
@@ -58,6 +60,8 @@ export function createMaildirBackend(options: MaildirOptions): MaildirBackend {
       const owner = processUid === 0 ? place.mailbox.owner : undefined;
       return deliver({ disk, syncShared, owner }, place.path, newName(envelope.receivedAt.getTime(), host, now), message);
     },
+
+    usage: ({ path, mailbox }) => usages.of(path, mailbox.owner?.uid ?? processUid),
 
     counts: () => listings.counts,
   };

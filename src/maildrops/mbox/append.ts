@@ -2,7 +2,7 @@
 import type { Envelope } from '../../model/envelope.ts';
 import { Fault } from '../../model/fault.ts';
 import type { Octets } from '../../model/octets.ts';
-import { unwritable } from '../faults.ts';
+import { unwritable, waitable } from '../faults.ts';
 import type { Context } from './context.ts';
 import { markOf, sameMark } from './fileMark.ts';
 import { type Held, withMailbox } from './mailboxFile.ts';
@@ -78,11 +78,6 @@ export function createAppender(contextOf: () => Context): Appender {
       });
     },
   };
-}
-
-/** What is wrong with a mailbox a person can put right; until then mail waits rather than goes back. */
-function waitable(fault: Fault): Fault {
-  return fault.kind === 'permanent' ? new Fault('temporary', fault.text, { values: fault.values, cause: fault.cause ?? fault }) : fault;
 }
 
 /** Those that are on disc; the others have been told. */

@@ -90,6 +90,7 @@ export function createMboxBackend(options: MboxOptions): MboxBackend {
       }
     },
     deliver: ({ path }, message, envelope) => appender.deliver(path, message, envelope),
+    usage: async ({ path }) => ({ octets: disk.stat(path)?.size ?? 0 }),
     holding: (path, work) => holding(context, path, work),
     takeAdded: (path, size, keep) => takeAdded(context, path, size, keep),
     writeNew: (path, owner, messages) => writeMbox(disk, path, owner, messages),

@@ -54,6 +54,11 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MaildropSto
       return sessionOf(drop);
     },
 
+    async usage(mailbox) {
+      const kept = drops.get(mailbox.name)?.kept ?? [];
+      return { octets: kept.reduce((sum, { whole }) => sum + whole.length, 0), messages: kept.length };
+    },
+
     async locate(mailbox) {
       const exists = drops.has(mailbox.name);
       const tried = [{ place: mailbox.name, found: exists ? 'a maildrop' : 'nothing' }];

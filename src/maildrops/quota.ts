@@ -1,0 +1,114 @@
+/**
+ * Quota: what a mailbox and its domain may hold. Asked before a message is taken and again when it is delivered. Deliveries don't wait for each
+ * other: those that are under way at the same time may together go over a limit by what they hold, and no further.
+ */
+import type { DomainName } from '../model/address.ts';
+import type { Account, Directory } from '../model/directory.ts';
+import { Fault } from '../model/fault.ts';
+import type { MaildropStore } from '../model/maildrop.ts';
+import { type Octets, PiecesLater } from '../model/octets.ts';
+import type { DomainUsages, Quota } from '../model/quota.ts';
+import type { Text } from '../texts/index.ts';
+import type { QuotaWarning } from './quotaWarning.ts';
+
+export interface QuotaOptions {
+  readonly store: Pick<MaildropStore, 'deliver' | 'usage'>;
+  readonly directory: Pick<Directory, 'domain'>;
+  readonly domains: DomainUsages;
+  /** Octets of those that don't say so themselves; `undefined`: as many as there are. */
+  readonly mailboxOctets: number | undefined;
+  readonly domainOctets: number | undefined;
+  /** Left out where somebody else sees to it. */
+  readonly warning?: QuotaWarning;
+}
+
+export function createQuota(options: QuotaOptions): Quota {
+  const { store, directory, domains, warning } = options;
+
+  function mailboxLimit({ rules }: Account): number | undefined {
+    return rules?.quotaOctets ?? options.mailboxOctets;
+  }
+
+  async function domainLimit(name: DomainName): Promise<number | undefined> {
+    return (await directory.domain(name))?.quotaOctets ?? options.domainOctets;
+  }
+
+  /** How much more there is room for, and the mailbox's own limit. @throws Fault over-quota, temporary */
+  async function room(account: Account, octets: number): Promise<{ readonly left: number; readonly limit: number | undefined }> {
+    const { mailbox } = account;
+    const limit = mailboxLimit(account);
+    let left = Number.POSITIVE_INFINITY;
+    if (limit !== undefined) {
+      const usage = await store.usage(mailbox);
+      warning?.seen(mailbox, usage.octets, limit);
+      left = limit - usage.octets;
+    }
+    requireRoom(left, octets, 'the mailbox is full');
+    if (mailbox.domain === undefined) return { left, limit };
+    const inDomain = await roomInDomain(mailbox.domain, octets);
+    requireRoom(inDomain, octets, 'the domain has no room left');
+    return { left: Math.min(left, inDomain), limit };
+  }
+
+  async function roomInDomain(name: DomainName, octets: number): Promise<number> {
+    const limit = await domainLimit(name);
+    if (limit === undefined) return Number.POSITIVE_INFINITY;
+    const left = limit - (await domains.of(name)).octets;
+    return hasRoom(left, octets) ? left : limit - (await domains.of(name, true)).octets;
+  }
+
+  return {
+    async standings(account) {
+      const { mailbox } = account;
+      const own = { usage: await store.usage(mailbox), limit: mailboxLimit(account) };
+      if (mailbox.domain === undefined) return { mailbox: own, domain: undefined };
+      const limit = await domainLimit(mailbox.domain);
+      return { mailbox: own, domain: { usage: await domains.of(mailbox.domain, true), limit } };
+    },
+
+    async require(account, octets) {
+      await room(account, octets);
+    },
+
+    async deliver(account, message, envelope) {
+      const { mailbox } = account;
+      const isHere = Symbol.iterator in message;
+      let length = isHere ? lengthOf(message) : 0;
+      const { left, limit } = await room(account, length);
+      const passed = (octets: number): void => {
+        length = octets;
+      };
+      await store.deliver(mailbox, isHere || left === Number.POSITIVE_INFINITY ? message : within(left, message, passed), envelope);
+      if (mailbox.domain !== undefined) domains.add(mailbox.domain, length);
+      if (limit !== undefined) await warning?.filled(account, limit);
+    },
+  };
+}
+
+/** A mailbox at its limit is full, whatever it is asked for. */
+function hasRoom(left: number, octets: number): boolean {
+  return left > 0 && octets <= left;
+}
+
+function requireRoom(left: number, octets: number, text: Text): void {
+  if (!hasRoom(left, octets)) throw new Fault('over-quota', text);
+}
+
+/** A message whose length nobody knows before it has come fails where it goes beyond its room; a store keeps nothing of one that fails. */
+function within(left: number, message: AsyncIterable<Uint8Array>, passed: (octets: number) => void): Octets {
+  return new PiecesLater(async function* () {
+    let length = 0;
+    for await (const piece of message) {
+      length += piece.length;
+      requireRoom(left, length, 'the mailbox is full');
+      passed(length);
+      yield piece;
+    }
+  });
+}
+
+function lengthOf(message: Iterable<Uint8Array>): number {
+  let length = 0;
+  for (const piece of message) length += piece.length;
+  return length;
+}
