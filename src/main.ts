@@ -15,7 +15,7 @@ import {
 } from './backends.ts';
 import { cannotSendOn, deliver, noPartialDeliveries, Spool } from './delivery/index.ts';
 import { createTraceWriter } from './delivery/trace/writer.ts';
-import { admissionOf } from './house/admission.ts';
+import { admissionOf, loginNotesOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
 import { openDoors } from './house/doors.ts';
 import { loadMailProtocols, takesMail } from './house/mailProtocols.ts';
@@ -91,6 +91,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
     language,
     ...limitsOf(settings),
     lastLogins,
+    loginNotes: loginNotesOf(settings, { directory, admission }),
     receipts,
     counts: noSessionCounts(),
   };
@@ -118,6 +119,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       lookups: doors.questions.lookups,
       policy: doors.questions.policy,
       throttle: admission.figures(),
+      relays: admission.relays(),
       lagMs: lag.longestMs(),
     });
 

@@ -1,9 +1,12 @@
 /** Throttling in one front: its own tables, what the others tell it, and what it tells them. */
 import { createHmac, randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { ConnectionCounts } from '../model/connectionCounts.ts';
 import type { Log } from '../model/log.ts';
 import type { LoginGate } from '../model/loginGate.ts';
-import { type Networks, networkOf } from '../model/networks.ts';
+import { type Networks, networkOf, plainAddress, sourceOf } from '../model/networks.ts';
+import type { RecentLogins } from '../model/recentLogins.ts';
+import type { RelayUse } from '../model/report.ts';
 import { Attacks } from './attacks.ts';
 import type { ClaimRules } from './claimKey.ts';
 import type { Clock } from './clock.ts';
@@ -21,6 +24,8 @@ export interface AdmissionOptions {
   /** Before -ERR on a wrong password, in ms; doubles up to 15 s. 0: nobody waits, neither before nor after. */
   readonly failureDelayMs: number;
   readonly maxConnectionsPerAccount: number;
+  /** How long who fetched mail may send (POP before SMTP), in ms; 0: not at all. */
+  readonly recentLoginMs: number;
   /** Clients from there are neither held back nor counted. */
   readonly exemptNetworks: Networks;
   /** How many fronts there are, this one included. */
@@ -37,6 +42,9 @@ export interface AdmissionOptions {
 
 export interface AdmissionControl {
   readonly gate: LoginGate;
+  readonly recentLogins: RecentLogins;
+  /** Mail was fetched from there: who comes from there may send for a while. @param address a plain one */
+  remember(address: string, account: string): void;
   /** Connections by source, in all fronts together; the same for the same `table`, a name of what is counted. `limit`: the one it is for. */
   connections(table: string, limit: number): ConnectionCounts;
   /** What another front published, or anything else: what can't be understood is passed over. */
@@ -47,6 +55,8 @@ export interface AdmissionControl {
   restore(octets: Buffer): boolean;
   /** Grows with each change that a new snapshot would hold. */
   readonly changes: number;
+  /** For reports: accounts that sent by having fetched mail, within a month; the latest first. */
+  relays(): readonly RelayUse[];
   /** For reports: sources that failed lately, and accounts that somebody is guessing at (known where attacks are logged). */
   figures(): { readonly sources: number; readonly accounts: number };
   /** Tells what was to be told, and starts nothing more. */
@@ -56,7 +66,7 @@ export interface AdmissionControl {
 export function createAdmission(options: AdmissionOptions): AdmissionControl {
   const { clock, fronts, log, logs } = options;
   const front = randomBytes(4).readUInt32BE();
-  const memory = new Memory(mostFailures(options.failureDelayMs));
+  const memory = new Memory(mostFailures(options.failureDelayMs), options.recentLoginMs);
   const attacks = new Attacks({ accounts: memory.accounts, networks: memory.networks, log, clock });
   const gossip = new Gossip({ ...policy.gossip, clock, publish: options.publish });
   const tables = new Map<string, SharedCounts>();
@@ -109,12 +119,38 @@ export function createAdmission(options: AdmissionOptions): AdmissionControl {
 
   return {
     gate,
+    recentLogins: {
+      has(address) {
+        const nowMs = clock.now();
+        const plain = plainAddress(address);
+        if (isIP(plain) === 0) return false;
+        const source = sourceOf(plain);
+        const account = memory.recent.find(source, nowMs);
+        if (account === undefined) return false;
+        if (memory.relayed(account, source, nowMs)) {
+          tell({ kind: 'relayed', account, source });
+          log.info('relay.recent-login', { account, remote: plain });
+        }
+        return true;
+      },
+    },
+    remember(address, account) {
+      const source = sourceOf(address);
+      if (memory.fetched(source, account, clock.now())) tell({ kind: 'fetched', account, source });
+    },
+    relays: () => [...memory.relays.entries(clock.now())].sort((a, b) => b.atMs - a.atMs).slice(0, policy.relays.shown),
     connections: countsOf,
     receive(octets) {
       const nowMs = clock.now();
       for (const news of readNews(octets)) {
         if (news.kind === 'count') {
           if (news.front !== front) tables.get(news.table)?.heard(news.front, news.key, news.connections);
+          continue;
+        }
+        if (news.kind === 'fetched' || news.kind === 'relayed') {
+          const table = news.kind === 'fetched' ? memory.recent : memory.relays;
+          table.put({ account: news.account, source: news.source, atMs: nowMs });
+          memory.changes++;
           continue;
         }
         const { account, source, device } = news;

@@ -108,6 +108,7 @@ export function makeFronts(count: number, options: Partial<AdmissionOptions> = {
       failureDelayMs: 2000,
       maxConnectionsPerAccount: 20,
       exemptNetworks: new Networks(),
+      recentLoginMs: 30 * 60_000,
       fronts: count,
       logs: n === 0,
       secret: Buffer.alloc(32, 7),

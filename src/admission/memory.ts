@@ -2,6 +2,8 @@
 import { type Approach, KnownWays } from './knownWays.ts';
 import { policy } from './policy.ts';
 import { Pressure } from './pressure.ts';
+import { RecentTable } from './recentTable.ts';
+import { RelayUses } from './relayUses.ts';
 import { type PasswordMark, Repeats } from './repeats.ts';
 import { Tally } from './tally.ts';
 
@@ -21,12 +23,19 @@ export class Memory {
   readonly networks = new Pressure(policy.networks);
   readonly ways = new KnownWays(policy.ways);
   readonly repeats = new Repeats(policy.repeats);
+  readonly recent: RecentTable;
+  readonly relays = new RelayUses(policy.relays);
   /** Grows with each change that would be worth keeping over a restart. */
   changes = 0;
 
-  /** @param most level at which the delay of failed replies is as long as it gets */
-  constructor(most: number) {
+  /**
+   * @param most level at which the delay of failed replies is as long as it gets
+   * @param recentMs how long who fetched mail may send; 0: not at all
+   */
+  constructor(most: number, recentMs: number) {
     this.sources = new Tally({ ...policy.sources, most });
+    const { capacity, refreshMs } = policy.recent;
+    this.recent = new RecentTable({ lastsMs: recentMs, capacity, refreshMs: Math.min(refreshMs, recentMs / 10) });
   }
 
   /** @returns false for the same wrong password once more, which is not counted */
@@ -47,6 +56,20 @@ export class Memory {
     const isNews = this.ways.succeeded(account, approach, nowMs);
     if (isNews) this.changes++;
     return isNews;
+  }
+
+  /** Mail was fetched. @returns whether the others should know */
+  fetched(source: string, account: string, nowMs: number): boolean {
+    const isNews = this.recent.note(source, account, nowMs);
+    if (isNews) this.changes++;
+    return isNews;
+  }
+
+  /** @returns whether it is the account's first of this day */
+  relayed(account: string, source: string, nowMs: number): boolean {
+    const isFirst = this.relays.note(account, source, nowMs);
+    if (isFirst) this.changes++;
+    return isFirst;
   }
 }
 

@@ -2,7 +2,7 @@
 import { RecordReader, RecordWriter } from './octetRecords.ts';
 import type { PasswordMark } from './repeats.ts';
 
-export type News = FailureNews | WayNews | CountNews;
+export type News = FailureNews | WayNews | CountNews | FetchedNews | RelayedNews;
 
 /** A guess. Repeats of the same wrong password are no news. */
 export interface FailureNews {
@@ -33,10 +33,26 @@ export interface CountNews {
   readonly connections: number;
 }
 
+/** Mail was fetched from there for that account. */
+export interface FetchedNews {
+  readonly kind: 'fetched';
+  readonly account: string;
+  readonly source: string;
+}
+
+/** Having done so was enough for that account to send, for the first time that day. */
+export interface RelayedNews {
+  readonly kind: 'relayed';
+  readonly account: string;
+  readonly source: string;
+}
+
 const VERSION = 1;
 const FAILURE = 1;
 const WAY = 2;
 const COUNT = 3;
+const FETCHED = 4;
+const RELAYED = 5;
 
 /** Messages begin with it. */
 export function beginNews(): RecordWriter {
@@ -60,6 +76,12 @@ export function writeNews(writer: RecordWriter, news: News): void {
       writer.text(news.account);
       writer.text(news.source);
       writer.number(news.device, 4);
+      break;
+    case 'fetched':
+    case 'relayed':
+      writer.number(news.kind === 'fetched' ? FETCHED : RELAYED, 1);
+      writer.text(news.account);
+      writer.text(news.source);
       break;
     case 'count':
       writer.number(COUNT, 1);
@@ -93,8 +115,10 @@ function readOne(reader: RecordReader, kind: number | undefined): News | undefin
   }
   const account = reader.text();
   const source = reader.text();
+  if (account === undefined || source === undefined) return undefined;
+  if (kind === FETCHED || kind === RELAYED) return { kind: kind === FETCHED ? 'fetched' : 'relayed', account, source };
   const device = reader.number(4);
-  if (account === undefined || source === undefined || device === undefined) return undefined;
+  if (device === undefined) return undefined;
   if (kind === WAY) return { kind: 'way', account, source, device };
   const password = reader.number(6);
   if (kind !== FAILURE || password === undefined) return undefined;

@@ -7,7 +7,9 @@ import type { TallyEntry } from './tally.ts';
 
 /** "PkTh", then the version. */
 const SIGNATURE = 0x506b5468;
-const VERSION = 1;
+const VERSION = 2;
+/** Of 0.2. */
+const BEFORE_RECENT_LOGINS = 1;
 /** Of the checksum at the end. */
 const CHECKSUM = 4;
 
@@ -38,6 +40,14 @@ export function snapshotOf(memory: Memory, nowMs: number): Buffer {
     writer.number(Math.max(0, Math.floor(usedMs)), 6);
   }
   writer.text('');
+  for (const rows of [memory.recent.entries(nowMs), memory.relays.entries(nowMs)]) {
+    for (const { account, source, atMs } of rows) {
+      writer.text(account);
+      writer.text(source);
+      writer.number(Math.max(0, Math.floor(atMs)), 6);
+    }
+    writer.text('');
+  }
   writer.number(crc32(writer.take()), CHECKSUM);
   return writer.take();
 }
@@ -47,7 +57,9 @@ export function restoreInto(memory: Memory, octets: Buffer, nowMs: number): bool
   const body = octets.subarray(0, Math.max(0, octets.length - CHECKSUM));
   if (octets.length < CHECKSUM || octets.readUInt32BE(body.length) !== crc32(body)) return false;
   const reader = new RecordReader(body);
-  if (reader.number(4) !== SIGNATURE || reader.number(1) !== VERSION) return false;
+  if (reader.number(4) !== SIGNATURE) return false;
+  const version = reader.number(1);
+  if (version !== VERSION && version !== BEFORE_RECENT_LOGINS) return false;
   const writtenMs = reader.number(6);
   if (writtenMs === undefined) return false;
   const atMs = Math.min(writtenMs, nowMs);
@@ -64,6 +76,15 @@ export function restoreInto(memory: Memory, octets: Buffer, nowMs: number): bool
     const usedMs = reader.number(6);
     if (account === undefined || source === undefined || device === undefined || usedMs === undefined) return false;
     memory.ways.put(account, { source, network: networkOf(source), device }, Math.min(usedMs, nowMs));
+  }
+  if (version === BEFORE_RECENT_LOGINS) return reader.isAtEnd;
+  for (const table of [memory.recent, memory.relays]) {
+    for (let account = reader.text(); account !== ''; account = reader.text()) {
+      const source = reader.text();
+      const writtenAtMs = reader.number(6);
+      if (account === undefined || source === undefined || writtenAtMs === undefined) return false;
+      table.put({ account, source, atMs: Math.min(writtenAtMs, nowMs) });
+    }
   }
   return reader.isAtEnd;
 }

@@ -46,6 +46,10 @@ throttling
   sources held back      2
   accounts under attack  1
 
+sends after fetching (POP before SMTP)  from          last day
+abc@kvt.dk                              198.51.100.7  2026-11-28
+kvt@kvt.dk                              198.51.100.9  2026-11-27
+
 since the start
   logins                                 90
   failed: wrong name or password          5
@@ -84,7 +88,7 @@ test('a house where one owner has all mail and nobody is in, in Danish and Germa
     stopping: true,
     counts: { ...houseReport.supervisor.counts, workersStarted: 0, ownersRefused: 0 },
   };
-  const idle = { ...frontReport, uptimeS: 3_599, rss: 10_239, connections: [], sessions: [], lagMs: 0.6 };
+  const idle = { ...frontReport, relays: [], uptimeS: 3_599, rss: 10_239, connections: [], sessions: [], lagMs: 0.6 };
   const deliveries = { receiving: 0, delivering: 0, spooledOctets: 0 };
   const report: HouseReport = {
     ...houseReport,

@@ -1,5 +1,5 @@
 /** The state of the house, for people. */
-import { connectionsOf, type FrontReport, frontReports, type HouseReport, sessionsOf } from '../model/report.ts';
+import { connectionsOf, type FrontReport, frontReports, type HouseReport, relaysOf, sessionsOf } from '../model/report.ts';
 import type { Text, Values } from '../texts/index.ts';
 
 type Say = (text: Text, values?: Values) => string;
@@ -22,6 +22,7 @@ export function statusText(report: HouseReport, say: Say): string[] {
     domains(report, say),
     connections(report, say),
     underWay(report, say),
+    relays(report, say),
     counters(report, say),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, n) => (n === 0 ? lines : ['', ...lines]));
@@ -93,6 +94,14 @@ function underWay(report: HouseReport, say: Say): string[] {
       ['accounts under attack', most(({ throttle }) => throttle.accounts)],
     ]),
   ];
+}
+
+function relays(report: HouseReport, say: Say): string[] {
+  const rows = relaysOf(frontReports(report)).map(
+    ({ account, source, atMs }): Row => ({ cells: [account, source, new Date(atMs).toISOString().slice(0, 10)] }),
+  );
+  if (rows.length === 0) return [];
+  return table([{ cells: [say('sends after fetching (POP before SMTP)'), say('from'), say('last day')] }, ...rows], 3);
 }
 
 function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): string[] {

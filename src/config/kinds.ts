@@ -44,6 +44,10 @@ export const sizeOrNone: Kind<number | undefined> = {
   allowed: { text: '"none", a size such as "500 MB", or a number of octets' },
 };
 
+export function decimal(min: number, max: number): Kind<number> {
+  return { schema: z.number().min(min).max(max), allowed: { text: 'a number from {min} to {max}', values: { min, max } } };
+}
+
 export function oneOf<const T extends string>(...choices: readonly T[]): Kind<T> {
   return {
     schema: z.enum(choices) as unknown as z.ZodType<T>,

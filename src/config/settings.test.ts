@@ -79,6 +79,7 @@ test('the example is accepted as it stands', () => {
       policy: { permitRecentLogins: false, checkSenders: false },
       limits: { connections: 10000, connectionsPerSource: 100, connectionsPerAccount: 20, memoryMb: 1024 },
       throttle: { exemptNetworks: [] },
+      relay: { recentLoginMinutes: 30 },
       log: { level: 'info', format: 'line', to: 'stderr' },
       metrics: { address: undefined, allowRemote: false, domains: 20 },
       tls: { certificate: undefined, key: undefined, minVersion: '1.2', names: new Map() },

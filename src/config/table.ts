@@ -4,6 +4,7 @@ import { mapNames } from '../model/lookupMaps.ts';
 import { carriedProtocols } from '../model/report.ts';
 import {
   boolean,
+  decimal,
   domain,
   fileMode,
   integer,
@@ -258,6 +259,13 @@ export function settingsTable(folder: string) {
         networks,
         [],
         "Where logins are neither slowed down nor counted, nor connections: a webmail's, which logs in for everybody and has to slow down guessing itself.",
+      ),
+    },
+    relay: {
+      recent_login_minutes: row(
+        decimal(0, 1440),
+        30,
+        'Minutes that an address may send mail after fetching some over POP3, where a domain says pop_before_smtp = true; fractions are allowed. 0: nowhere.',
       ),
     },
     log: {

@@ -82,6 +82,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     srs: onward.srs,
   };
   const questions = createQuestions({
+    recentLogins: admission.recentLogins,
     settings,
     resolverOptions,
     speaker: host.speaker,

@@ -2,7 +2,7 @@
 import type { ListenSettings, Settings } from '../config/index.ts';
 import type { ResolverOptions } from '../delivery/index.ts';
 import type { Log } from '../model/log.ts';
-import { noRecentLogins, type RecentLogins } from '../model/recentLogins.ts';
+import type { RecentLogins } from '../model/recentLogins.ts';
 import { type LookupCounts, noLookupCounts, noPolicyCounts, type PolicyCounts, type QuestionProtocol } from '../model/report.ts';
 import type { Overload } from '../net/overload.ts';
 import { createAddresses } from '../postfix/addresses.ts';
@@ -24,8 +24,7 @@ export interface QuestionParts {
   readonly log: Log;
   readonly overload: Overload;
   readonly maxConnections: number;
-  /** Left out: POP before SMTP isn't served. */
-  readonly recentLogins?: RecentLogins;
+  readonly recentLogins: RecentLogins;
 }
 
 export interface Questions {
@@ -37,7 +36,7 @@ export interface Questions {
 }
 
 export function createQuestions(parts: QuestionParts): Questions {
-  const { settings, resolverOptions, speaker, log, overload, maxConnections, recentLogins = noRecentLogins } = parts;
+  const { settings, resolverOptions, speaker, log, overload, maxConnections, recentLogins } = parts;
   const counts = { lookups: noLookupCounts(), policy: noPolicyCounts() };
   const addresses = createAddresses(resolverOptions);
   const transport = lmtpTransport(settings.listen.find(({ protocol }) => protocol === 'lmtp')?.address);

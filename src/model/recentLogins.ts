@@ -1,8 +1,13 @@
-/** Hosts that have just fetched mail, for POP before SMTP. */
+/** POP before SMTP: hosts that have just fetched mail. */
+import type { Visitor } from './loginGate.ts';
+import type { Mailbox } from './mailbox.ts';
+
 export interface RecentLogins {
   /** @param address an IP address of a client, in any of its spellings; whatever is none has not logged in */
   has(address: string): boolean;
 }
 
-/** Where nobody may send for having fetched mail. */
-export const noRecentLogins: RecentLogins = { has: () => false };
+/** Told of each login over POP3. */
+export interface LoginNotes {
+  note(visitor: Visitor, mailbox: Mailbox): void;
+}

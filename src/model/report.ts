@@ -144,11 +144,22 @@ export interface ProcessFigures {
   readonly heapUsed: number;
 }
 
+/** An account that could send because mail was fetched for it: POP before SMTP. */
+export interface RelayUse {
+  readonly account: string;
+  /** Address, or IPv6 /64, that it sent from. */
+  readonly source: string;
+  /** On the latest day that is known, in ms since 1970. */
+  readonly atMs: number;
+}
+
 export interface FrontReport extends ProcessFigures {
   readonly connections: readonly ConnectionCount[];
   readonly sessions: readonly DomainSessions[];
   readonly deliveries: DeliveriesUnderWay;
   readonly throttle: ThrottleFigures;
+  /** Within a month, the latest first. */
+  readonly relays: readonly RelayUse[];
   /** The longest that an event waited for its turn within the last minute, in ms. */
   readonly lagMs: number;
   readonly counts: FrontCounts;
@@ -284,6 +295,14 @@ export function added<T extends Tally>(one: T, other: T): T {
 /** Of those that answered. */
 export function frontReports({ fronts }: Pick<HouseReport, 'fronts'>): FrontReport[] {
   return fronts.flatMap(({ report }) => report ?? []);
+}
+
+/** Taken together, for each account its latest; the latest first. */
+export function relaysOf(reports: Iterable<Pick<FrontReport, 'relays'>>): RelayUse[] {
+  const latest = new Map<string, RelayUse>();
+  for (const { relays } of reports)
+    for (const use of relays) if ((latest.get(use.account)?.atMs ?? -1) < use.atMs) latest.set(use.account, use);
+  return [...latest.values()].sort((a, b) => b.atMs - a.atMs);
 }
 
 /** Taken together; the domain with most sessions first. */

@@ -14,6 +14,7 @@ import {
   type LookupCounts,
   noDeliveryCounts,
   type PolicyCounts,
+  type RelayUse,
   type SessionCounts,
   type ThrottleFigures,
 } from '../model/report.ts';
@@ -57,11 +58,12 @@ export interface FrontParts {
   readonly lookups: Readonly<LookupCounts>;
   readonly policy: Readonly<PolicyCounts>;
   readonly throttle: ThrottleFigures;
+  readonly relays: readonly RelayUse[];
   readonly lagMs: number;
 }
 
 export function frontReport(parts: FrontParts): FrontReport {
-  const { pop3, sessions, mail, auth, questions, lookups, policy, throttle, lagMs } = parts;
+  const { pop3, sessions, mail, auth, questions, lookups, policy, throttle, relays, lagMs } = parts;
   const acceptedFor = (protocol: CarriedProtocol) =>
     mail.reduce((sum, listener) => (listener.protocol === protocol ? sum + listener.accepted : sum), 0);
   const underWay = { receiving: 0, delivering: 0, spooledOctets: 0 };
@@ -77,6 +79,7 @@ export function frontReport(parts: FrontParts): FrontReport {
     sessions: pop3.sessions,
     deliveries: underWay,
     throttle,
+    relays,
     counts: {
       cpuMs: cpuMs(),
       accepted: acceptedBy((protocol) => {
@@ -95,13 +98,14 @@ export function frontReport(parts: FrontParts): FrontReport {
 }
 
 /** The same as an event of the log has it: as few fields within fields as can be. */
-export function stateFields({ counts, deliveries, throttle, ...figures }: FrontReport): LogFields {
+export function stateFields({ counts, deliveries, throttle, relays, ...figures }: FrontReport): LogFields {
   const { sessions, smtpAuth, deliveries: delivered, ...rest } = counts;
   return {
     ...figures,
     ...deliveries,
     throttledSources: throttle.sources,
     accountsUnderAttack: throttle.accounts,
+    accountsRelaying: relays.length,
     ...rest,
     ...sessions,
     smtpAuths: smtpAuth.logins,

@@ -5,6 +5,7 @@ import type { LoginGate } from '../model/loginGate.ts';
 import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import type { Receipts } from '../model/receipts.ts';
+import type { LoginNotes } from '../model/recentLogins.ts';
 import type { SessionCounts } from '../model/report.ts';
 import type { ChannelBinding } from '../sasl/index.ts';
 import type { Speaker } from '../texts/speaker.ts';
@@ -35,6 +36,8 @@ export interface Pop3Host {
   /** Those that `limitsOf` may say something else of, which is announced (`EXPIRE 30 USER`). Default: all of them. */
   readonly differing?: ReadonlySet<keyof Limits>;
   readonly lastLogins: LastLogins;
+  /** Told of each login. Left out: nobody wants to know. */
+  readonly loginNotes?: LoginNotes | undefined;
   /** Told of what is fetched. Left out: nobody is. */
   readonly receipts?: Receipts | undefined;
   /** Of all sessions of this host. */

@@ -80,6 +80,7 @@ async function open(session: Authorization, { admission, passage }: Admitted, me
   }
   if (limits.loginDelayS > 0) host.lastLogins.note(mailbox);
 
+  host.loginNotes?.note(visitorOf(connection), mailbox);
   host.counts.logins++;
   const openedAtMs = host.now();
   let octets = 0;

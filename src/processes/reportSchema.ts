@@ -14,6 +14,9 @@ const domain = z
 /** Far more domains than a host has, and few enough to hold. */
 const sessions = z.array(z.strictObject({ domain, sessions: count })).max(100_000);
 
+/** Shown to people. */
+const line = z.string().regex(/^\P{Cc}{0,400}$/u);
+
 const own = { uptimeS: figure, rss: count, heapUsed: count };
 
 const frontCounts = z.strictObject({
@@ -68,6 +71,7 @@ export const frontReport: z.ZodType<FrontReport> = z.strictObject({
   sessions,
   deliveries: z.strictObject({ receiving: count, delivering: count, spooledOctets: count }),
   throttle: z.strictObject({ sources: count, accounts: count }),
+  relays: z.array(z.strictObject({ account: line, source: z.string().regex(/^[0-9a-f.:/]{2,64}$/), atMs: figure })).max(1000),
   lagMs: figure,
   counts: frontCounts,
 });
@@ -78,8 +82,6 @@ export const workerReport: z.ZodType<WorkerReport> = z.strictObject({
   idleSinceMs: figure.nullable(),
   counts: workerCounts,
 });
-
-const line = z.string().regex(/^\P{Cc}{0,200}$/u);
 
 export const houseReport: z.ZodType<HouseReport> = z.strictObject({
   version: line,

@@ -55,6 +55,7 @@ export const config = {
   },
 
   'true or false': { da: 'true eller false', de: 'true oder false' },
+  'a number from {min} to {max}': { da: 'et tal fra {min} til {max}', de: 'eine Zahl von {min} bis {max}' },
   'a whole number from {min} to {max}': { da: 'et helt tal fra {min} til {max}', de: 'eine ganze Zahl von {min} bis {max}' },
   'one of {choices}': { da: 'en af {choices}', de: 'eines von {choices}' },
   'a size such as "500 MB", or a number of octets': {

@@ -37,6 +37,7 @@ async function play({ steps }: Dialogue): Promise<void> {
     failureDelayMs: delay,
     maxConnectionsPerAccount: 20,
     exemptNetworks: new Networks(),
+    recentLoginMs: 0,
     fronts: 1,
     logs: true,
     secret: Buffer.alloc(32, 7),

@@ -43,6 +43,10 @@ export const frontReport: FrontReport = {
   ],
   deliveries: { receiving: 1, delivering: 2, spooledOctets: 3_000_000 },
   throttle: { sources: 2, accounts: 1 },
+  relays: [
+    { account: 'abc@kvt.dk', source: '198.51.100.7', atMs: Date.UTC(2026, 10, 28) },
+    { account: 'kvt@kvt.dk', source: '2001:db8:0:1::/64', atMs: Date.UTC(2026, 10, 1) },
+  ],
   lagMs: 12.4,
   counts: frontCounts,
 };
@@ -54,6 +58,7 @@ const retiring: FrontReport = {
   sessions: [{ domain: 'example.org', sessions: 1 }],
   deliveries: { receiving: 0, delivering: 0, spooledOctets: 0 },
   throttle: { sources: 1, accounts: 0 },
+  relays: [{ account: 'kvt@kvt.dk', source: '198.51.100.9', atMs: Date.UTC(2026, 10, 27) }],
   lagMs: 0,
   counts: noFrontCounts(),
 };
