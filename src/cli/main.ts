@@ -7,6 +7,7 @@ import { configCommands } from './commands/config.ts';
 import { explainCommand } from './commands/explain.ts';
 import { mailboxCommands } from './commands/mailbox.ts';
 import { passwdCommands } from './commands/passwd.ts';
+import { postfixCommands } from './commands/postfix.ts';
 import { quotaCommand } from './commands/quota.ts';
 import { receiptCommands } from './commands/receipts.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -50,6 +51,7 @@ for (const add of [
   receiptCommands,
   quotaCommand,
   traceCommand,
+  postfixCommands,
   tryCommand,
 ])
   add(program, terminal);

@@ -15,6 +15,7 @@ import { net } from './net.ts';
 import { os } from './os.ts';
 import { pop3 } from './pop3.ts';
 import { postfix } from './postfix.ts';
+import { postfixKit } from './postfixKit.ts';
 import { sasl } from './sasl.ts';
 import { service } from './service.ts';
 import { smtpAuth } from './smtpAuth.ts';
@@ -40,6 +41,7 @@ export const catalogue = {
   ...net,
   ...os,
   ...postfix,
+  ...postfixKit,
   ...sasl,
   ...service,
   ...smtpAuth,

@@ -13,6 +13,10 @@ export interface Aliases {
   readonly size: number;
   /** The alias of this name; one that has expired is none. */
   find(user: UserName): AliasLine | undefined;
+  /** Of all that are exact, in the order of the file; those that have expired among them. */
+  names(): Iterable<UserName>;
+  /** Each pattern, in the order of the file. */
+  patterns(): Iterable<AliasLine>;
   /** Patterns that match, in the order of the file. */
   matching(user: UserName): Iterable<AliasLine>;
   /** Lines left out, the first few of them, and how many there are. */
@@ -63,6 +67,8 @@ export function parseAliases(octets: Buffer): Aliases {
     size: names.size,
     skipped,
     skippedCount,
+    names: () => exact.keys(),
+    patterns: () => patterns.map(({ line }) => line),
     find: (user) => exact.get(user),
     *matching(user) {
       for (const { glob, line } of patterns) if (glob(user)) yield line;
