@@ -25,6 +25,8 @@ interface Results {
   /** Medians of the rounds: units of work a second, and CPU seconds for one. */
   readonly perSecond: number;
   readonly cpu: number;
+  /** CPU of each round. */
+  readonly rounds: readonly number[];
 }
 
 /** @param beside folder of another release, which is measured with one owner in its fronts. So are those below. */
@@ -129,14 +131,22 @@ async function compete(all: readonly Entrant[], work: (setting: Setting, share: 
   }
 
   await enter(first, rest);
-  return [...results].map(([name, { perSecond, cpu }]) => ({ name, perSecond: median(perSecond), cpu: median(cpu) }));
+  return [...results].map(([name, { perSecond, cpu }]) => ({ name, perSecond: median(perSecond), cpu: median(cpu), rounds: cpu }));
 }
 
 function table(title: string, speed: string, cost: string, scale: number, results: readonly Results[]): Table {
   const cpu = ratios(results.map((each) => each.cpu));
   return {
     title: `${title} (median of ${rounds})`,
-    columns: ['server', speed, cost, 'CPU, times the first'],
-    rows: results.map((each, index) => [each.name, each.perSecond, each.cpu * scale, cpu[index]]),
+    columns: ['server', speed, cost, 'CPU, times the first', 'in half of the rounds'],
+    rows: results.map((each, index) => [each.name, each.perSecond, each.cpu * scale, cpu[index], spread(each, results[0])]),
   };
+}
+
+/** What lies between the quartiles, each round compared with the same round of the first: how much of a ratio is noise. */
+function spread({ rounds: cpu }: Results, first: Results | undefined): string | undefined {
+  if (first === undefined || cpu === first.rounds) return undefined;
+  const each = cpu.map((seconds, round) => seconds / (first.rounds[round] ?? Number.NaN)).sort((a, b) => a - b);
+  const quarter = Math.floor(each.length / 4);
+  return [each[quarter], each[each.length - 1 - quarter]].map((ratio) => ratio?.toPrecision(3)).join(' to ');
 }
