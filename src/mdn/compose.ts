@@ -99,9 +99,7 @@ function sendersOwn(header: Uint8Array): string | Buffer {
     if (name === '' || NOT_THE_SENDERS.has(name.toLowerCase())) continue;
     kept.push(Buffer.from(header.buffer, header.byteOffset + start, end - start));
   }
-  const text = Buffer.concat(kept)
-    .toString('latin1')
-    .replace(/\r?\n|\r|$/g, '\r\n')
-    .replace(/(?:\r\n)+$/, '\r\n');
+  const written = Buffer.concat(kept).toString('latin1');
+  const text = `${written.replace(/\r?\n|\r/g, '\r\n').trimEnd()}\r\n`;
   return /^[\t\r\n\u0020-\u007e]*$/.test(text) ? text : Buffer.from(text, 'latin1');
 }

@@ -56,6 +56,7 @@ const refusals: readonly [string, readonly string[]][] = [
   ['malformed-address', [`${request}: `]],
   ['malformed-address', [`${request}: ada@[192.0.2.1]`]],
   ['malformed-address', [`${request}: ada\0@example.org`]],
+  ['malformed-address', [`${request}: ${'ada@example.org,'.repeat(200)}`]],
   ['several-addresses', [`${request}: ada@example.org, bob@example.org`]],
   ['not-ascii', [`${request}: blåbær@example.org`]],
   ['unknown-option', ['Disposition-Notification-Options: urgency=required,high']],

@@ -54,6 +54,10 @@ const none: Finding = { kind: 'none' };
 const REQUEST = 'disposition-notification-to';
 /** So long a field of ours gets at most: RFC 5322 section 2.1.1 has 998 octets for a line. */
 const LONGEST_ID = 900;
+/** Characters of other people's fields beyond which nobody means what they say. */
+const LONGEST_VALUE = 2000;
+/** Characters of `To` and `Cc` that are gone through. */
+const LONGEST_LIST = 20_000;
 
 /**
  * @param octets the header, up to its blank line or further
@@ -65,11 +69,12 @@ export function readRequest(octets: Uint8Array, recipient: Recipient, whole = tr
   const reason = whole ? refusalOf(header) : 'header-too-long';
   if (reason !== undefined) return { kind: 'refused', reason };
 
-  const addresses = distinct(header.values(REQUEST).flatMap((value) => parseMailboxList(value) ?? []));
+  const asked = header.value(REQUEST) ?? '';
+  const addresses = asked.length > LONGEST_VALUE ? [] : (parseMailboxList(asked) ?? []);
   const [to] = addresses;
   if (to === undefined) return refused('malformed-address');
   // RFC 8098 section 2.1 asks for the user's consent then, or that there be no receipt: one message, many receipts is what it guards against.
-  if (addresses.length > 1) return refused('several-addresses');
+  if (!addresses.every((address) => sameMailAddress(address, to))) return refused('several-addresses');
   const user = recipientOf(header, recipient);
   if (user === undefined) return refused('malformed-address');
   // Those need SMTPUTF8 and the other media types of RFC 6533.
@@ -81,8 +86,8 @@ export function readRequest(octets: Uint8Array, recipient: Recipient, whole = tr
     recipient: user,
     originalRecipient: originalRecipientOf(header),
     messageId: /^<[\x21-\x3b\x3d\x3f-\x7e]+>$/.test(messageId) && messageId.length <= LONGEST_ID ? messageId : undefined,
-    subject: shown(decodeWords(header.value('subject') ?? '')),
-    date: shown(header.value('date') ?? ''),
+    subject: shown(decodeWords((header.value('subject') ?? '').slice(0, LONGEST_VALUE))),
+    date: shown((header.value('date') ?? '').slice(0, 100)),
     doubts: doubtsOf(header, to, user, recipient),
   };
   return { kind: 'request', request };
@@ -111,10 +116,6 @@ function refusalOf(header: Header): Refusal | undefined {
 function isOptional(value: string): boolean {
   const parameter = /^\s*[^\s=;,"]+\s*=\s*optional\s*,/i;
   return value.split(';').every((part) => parameter.test(part) || part.trim() === '');
-}
-
-function distinct(addresses: readonly MailAddress[]): MailAddress[] {
-  return addresses.filter((one, index) => addresses.findIndex((other) => sameMailAddress(one, other)) === index);
 }
 
 /** The address that the envelope had, as delivery has written it down; where it has not, the account's own. */
@@ -155,7 +156,7 @@ function doubtsOf(header: Header, to: MailAddress, user: MailAddress, recipient:
 /** One of the user's addresses stands where the sender sees it, too. In any case: what we compare it to is folded to lower case. */
 function isAddressed(header: Header, addresses: readonly (MailAddress | undefined)[]): boolean {
   const known = new Set(addresses.map((address) => (address === undefined ? '' : folded(address))));
-  const named = [...header.values('to'), ...header.values('cc')].flatMap(addressesIn);
+  const named = [...header.values('to'), ...header.values('cc')].flatMap((value) => addressesIn(value.slice(0, LONGEST_LIST)));
   return named.some((address) => known.has(folded(address)));
 }
 
@@ -163,7 +164,7 @@ function isAddressed(header: Header, addresses: readonly (MailAddress | undefine
 function addressesIn(value: string): readonly MailAddress[] {
   const list = parseMailboxList(value);
   if (list !== undefined) return list;
-  return (value.match(/[^\s<>,;:()"]+@[^\s<>,;:()"]+/g) ?? []).flatMap((text) => parseMailAddress(text) ?? []);
+  return value.split(/[\s<>,;:()"]+/).flatMap((text) => parseMailAddress(text) ?? []);
 }
 
 function folded({ local, domain }: MailAddress): string {

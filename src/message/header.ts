@@ -59,7 +59,16 @@ export function fieldValue(octets: Uint8Array, field: HeaderField): string {
   const colon = octets.indexOf(COLON, field.start);
   const from = field.name === '' || colon === -1 || colon >= field.end ? field.start : colon + 1;
   const text = Buffer.from(octets.buffer, octets.byteOffset + from, field.end - from).toString('utf8');
-  return text.replace(/\r?\n(?=[ \t]|$)/g, '').replace(/^[ \t]+|[ \t]+$/g, '');
+  return withoutWhiteSpaceAround(text.replace(/\r?\n(?=[ \t]|$)/g, ''));
+}
+
+/** Not by an expression: one for the end tries anew at each blank of a long run in the middle. */
+function withoutWhiteSpaceAround(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isWhiteSpace(text.charCodeAt(start))) start++;
+  while (end > start && isWhiteSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 /** Values of the fields with this name, in the order they stand in; case doesn't matter. */
