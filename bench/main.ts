@@ -9,6 +9,7 @@ import { benchConnections } from './connections.ts';
 import { benchDeliveries } from './deliveries.ts';
 import { dovecotAvailable } from './dovecot.ts';
 import { benchFloods } from './floods.ts';
+import { benchLookups } from './lookups.ts';
 import { benchMailChecks } from './mailChecks.ts';
 import { measureOctetLoops } from './octetLoops.ts';
 import { benchOwnersChecks, benchOwnersDeliveries, benchOwnersRetrieval } from './owners.ts';
@@ -31,6 +32,7 @@ const benchmarks: Readonly<Record<string, (beside?: string) => Promise<Table> | 
   'owners-lmtp': benchOwnersDeliveries,
   workers: benchWorkers,
   floods: benchFloods,
+  lookups: benchLookups,
 };
 
 const option = '--beside=';

@@ -36,7 +36,7 @@ export function createMaps({ addresses, recentLogins, transport }: MapsOptions):
      * end, and what Postfix asks about next, an account of ours, stands for itself: its recursion ends there.
      */
     async aliases(key) {
-      if (!isAddress(key) || (await addresses.hostedDomain(key)) === undefined) return undefined;
+      if (!isAddress(key)) return undefined;
       const resolution = await addresses.resolve(key);
       if (resolution.outcome === 'defer') throw resolution.fault;
       if (resolution.outcome === 'refuse') return undefined;

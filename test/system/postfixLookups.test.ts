@@ -53,7 +53,7 @@ before(async () => {
       'recipient_delimiter = +',
       `virtual_mailbox_domains = ${map('domains')}`,
       `virtual_mailbox_maps = ${map('mailboxes')}`,
-      `transport_maps = ${map('transport')}`,
+      `virtual_transport = lmtp:unix:${run('lmtp')}`,
       'smtpd_relay_restrictions = reject_unauth_destination',
       'smtpd_recipient_restrictions =',
     ],
