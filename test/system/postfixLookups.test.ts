@@ -40,6 +40,8 @@ before(async () => {
     tree,
     protocols: ['pop3'],
     lmtpSocket: run('lmtp'),
+    saslSocket: run('auth'),
+    settings: { login: ['failure_delay_ms = 0'] },
     listeners: [
       ['protocol = "socketmap"', `address = "unix:${run('lookups')}"`],
       ['protocol = "tcp-table"', `address = "127.0.0.1:${tcpPort}"`, 'map = "mailboxes"'],
@@ -54,7 +56,12 @@ before(async () => {
       `virtual_mailbox_domains = ${map('domains')}`,
       `virtual_mailbox_maps = ${map('mailboxes')}`,
       `virtual_transport = lmtp:unix:${run('lmtp')}`,
-      'smtpd_relay_restrictions = reject_unauth_destination',
+      'smtpd_sasl_auth_enable = yes',
+      'smtpd_sasl_type = dovecot',
+      `smtpd_sasl_path = ${run('auth')}`,
+      `smtpd_sender_login_maps = ${map('senders')}`,
+      'smtpd_sender_restrictions = reject_sender_login_mismatch',
+      'smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination',
       'smtpd_recipient_restrictions =',
     ],
     secondPort: ['smtpd_reject_unlisted_recipient=no', `smtpd_recipient_restrictions=check_policy_service,unix:${run('policy')}`],
@@ -159,6 +166,26 @@ test('the policy service says the same at RCPT', options, async () => {
   ]);
 });
 
+test('smtpd lets nobody send as somebody else', options, async () => {
+  const mismatch = (sender: string) => `553 5.7.1 <${sender}>: Sender address rejected: not owned by user abc@kvt.dk`;
+  const stranger = (sender: string) => `553 5.7.1 <${sender}>: Sender address rejected: not logged in`;
+  const cases: [login: string | undefined, sender: string, reply: string][] = [
+    ['abc@kvt.dk', 'abc@kvt.dk', '250 2.1.5 Ok'],
+    ['abc@kvt.dk', 'abc+tag@kvt.dk', '250 2.1.5 Ok'],
+    ['ABC%KVT.DK', 'abc@kvt.dk', '250 2.1.5 Ok'],
+    ['abc@kvt.dk', 'kvt@kvt.dk', mismatch('kvt@kvt.dk')],
+    ['abc@kvt.dk', 'gone@kvt.dk', mismatch('gone@kvt.dk')],
+    ['abc@kvt.dk', 'anybody@catch.example', mismatch('anybody@catch.example')],
+    ['abc@kvt.dk', 'ada@example.org', mismatch('ada@example.org')],
+    ['postmaster@catch.example', 'anybody@catch.example', '250 2.1.5 Ok'],
+    ['shut@kvt.dk', 'shut@kvt.dk', '250 2.1.5 Ok'],
+    [undefined, 'abc@kvt.dk', stranger('abc@kvt.dk')],
+    [undefined, 'ada@example.org', '250 2.1.5 Ok'],
+  ];
+  for (const [login, sender, reply] of cases)
+    assert.deepEqual(await rcpt(postfix.port, ['kvt@kvt.dk'], { sender, login }), [reply], `${login} as ${sender}`);
+});
+
 test('what can not be told just now is put off, and so is everything while we are stopped; nothing is refused', options, async () => {
   const toml = join(tree.folder, 'virtual', 'kvt.dk', 'domain.toml');
   writeFileSync(toml, 'this is no TOML\n');
@@ -181,9 +208,17 @@ test('what can not be told just now is put off, and so is everything while we ar
 });
 
 /** What RCPT is told for each, in one transaction. */
-async function rcpt(port: number, recipients: readonly string[]): Promise<string[]> {
+async function rcpt(
+  port: number,
+  recipients: readonly string[],
+  { sender = 'ada@example.org', login }: { sender?: string; login?: string | undefined } = {},
+): Promise<string[]> {
   const client = await MailClient.connect('smtp', { port, host: '127.0.0.1' });
-  await client.command('MAIL FROM:<ada@example.org>');
+  if (login !== undefined) {
+    const response = Buffer.from(`\0${login}\0secret`).toString('base64');
+    assert.match(await client.command(`AUTH PLAIN ${response}`), /^235 /);
+  }
+  await client.command(`MAIL FROM:<${sender}>`);
   const replies: string[] = [];
   for (const recipient of recipients) replies.push(await client.command(`RCPT TO:<${recipient}>`));
   await client.command('QUIT');
