@@ -85,6 +85,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     recentLogins: admission.recentLogins,
     settings,
     resolverOptions,
+    limits: parts.limits,
     speaker: host.speaker,
     log,
     overload,

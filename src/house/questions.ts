@@ -1,6 +1,6 @@
 /** What Postfix may ask this house, and the server that carries it. */
 import type { ListenSettings, Settings } from '../config/index.ts';
-import type { ResolverOptions } from '../delivery/index.ts';
+import type { QuotaPolicy, ResolverOptions } from '../delivery/index.ts';
 import type { Log } from '../model/log.ts';
 import type { RecentLogins } from '../model/recentLogins.ts';
 import { type LookupCounts, noLookupCounts, noPolicyCounts, type PolicyCounts, type QuestionProtocol } from '../model/report.ts';
@@ -20,6 +20,7 @@ export interface QuestionParts {
   readonly settings: Settings;
   /** As the one of deliveries is made. */
   readonly resolverOptions: ResolverOptions;
+  readonly limits: QuotaPolicy;
   readonly speaker: Speaker;
   readonly log: Log;
   readonly overload: Overload;
@@ -36,7 +37,7 @@ export interface Questions {
 }
 
 export function createQuestions(parts: QuestionParts): Questions {
-  const { settings, resolverOptions, speaker, log, overload, maxConnections, recentLogins } = parts;
+  const { settings, resolverOptions, limits, speaker, log, overload, maxConnections, recentLogins } = parts;
   const counts = { lookups: noLookupCounts(), policy: noPolicyCounts() };
   const addresses = createAddresses(resolverOptions);
   const transport = lmtpTransport(settings.listen.find(({ protocol }) => protocol === 'lmtp')?.address);
@@ -53,7 +54,7 @@ export function createQuestions(parts: QuestionParts): Questions {
   });
 
   function dialogueOf({ protocol, map }: ListenSettings & { readonly protocol: QuestionProtocol }): QuestionDialogue {
-    if (protocol === 'policy') return policyDialogue({ rules, addresses, recentLogins, speaker, counts: counts.policy, log });
+    if (protocol === 'policy') return policyDialogue({ rules, addresses, recentLogins, limits, speaker, counts: counts.policy, log });
     if (protocol === 'socketmap' || map === undefined) return socketmapDialogue(lookups, speaker);
     return tcpTableDialogue(map, lookups, speaker);
   }

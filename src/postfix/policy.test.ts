@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { smallDirectory } from '../../test/support/directory.ts';
 import { Fault } from '../model/fault.ts';
 import { silent } from '../model/log.ts';
+import type { Quota } from '../model/quota.ts';
 import { noPolicyCounts } from '../model/report.ts';
 import { createAddresses } from './addresses.ts';
 import { speaker } from './fakes.test.ts';
@@ -12,7 +13,7 @@ import { type PolicyRules, policyDialogue } from './policy.ts';
 import { cutPolicyRequest, parsePolicyRequest } from './policyRequest.ts';
 
 const small = smallDirectory(
-  { name: 'kvt.dk', users: ['abc', 'kvt', 'shut', 'mute'], closed: ['shut'], mute: ['mute'] },
+  { name: 'kvt.dk', users: ['abc', 'kvt', 'shut', 'mute'], closed: ['shut'], mute: ['mute'], aliases: 'both: abc, kvt\n' },
   { name: 'catch.example', users: ['postmaster'], unknownUsers: { kind: 'postmaster' } },
 );
 const directory = {
@@ -26,10 +27,12 @@ const resolverOptions = { directory, recipientDelimiter: '+', defaultDomain: und
 const addresses = createAddresses(resolverOptions);
 const recentLogins = { has: (address: string) => address === '192.0.2.7' };
 
+const noRules = { permitsRecentLogins: false, checksSenders: false };
+const parts = { rules: noRules, addresses, recentLogins, speaker, counts: noPolicyCounts(), log: silent };
+
 function service(rules: Partial<PolicyRules> = {}) {
   const counts = noPolicyCounts();
-  const whole = { permitsRecentLogins: false, checksSenders: false, ...rules };
-  return { counts, ...policyDialogue({ rules: whole, addresses, recentLogins, speaker, counts, log: silent }) };
+  return { counts, ...policyDialogue({ ...parts, rules: { ...noRules, ...rules }, counts }) };
 }
 
 /** As Postfix 3.7 sends it. */
@@ -82,6 +85,25 @@ test('a recipient is refused, put off or left to the next restriction as the res
     ['abc@broken.example', 'defer_if_permit 4.3.0 accounts can not be looked up just now'],
   ];
   for (const [recipient, said] of cases) assert.equal(await action({ recipient }), `action=${said}\n\n`, recipient);
+});
+
+test('a full mailbox is refused or put off as the host says, where no other has room', async () => {
+  const quota: Quota = {
+    standings: () => assert.fail(),
+    deliver: () => assert.fail(),
+    async require({ mailbox }, octets) {
+      if (mailbox.user === 'kvt' && octets > 1000) throw new Fault('over-quota', 'the mailbox is full');
+    },
+  };
+  const told = async (whenFull: 'refuse' | 'defer', recipient: string, size: string) => {
+    const { answer } = policyDialogue({ ...parts, limits: { quota, whenFull } });
+    return (await answer(request({ recipient, size })))?.toString();
+  };
+  assert.equal(await told('refuse', 'kvt@kvt.dk', '1001'), 'action=reject 5.2.2 the mailbox is full\n\n');
+  assert.equal(await told('defer', 'kvt@kvt.dk', '1001'), 'action=defer_if_permit 4.2.2 the mailbox is full\n\n');
+  for (const size of ['1000', '0', '', '1e9', '-1']) assert.equal(await told('refuse', 'kvt@kvt.dk', size), 'action=DUNNO\n\n', size);
+  assert.equal(await told('refuse', 'abc@kvt.dk', '1001'), 'action=DUNNO\n\n');
+  assert.equal(await told('refuse', 'both@kvt.dk', '1001'), 'action=DUNNO\n\n');
 });
 
 test('every state gets an answer; only RCPT is about a recipient', async () => {

@@ -1,5 +1,5 @@
 /** The policy service of SMTPD_POLICY_README: what Postfix' smtpd does about a client, its sender or a recipient. */
-import { Undeliverable } from '../delivery/index.ts';
+import { type QuotaPolicy, requireAnyRoom, Undeliverable } from '../delivery/index.ts';
 import { Fault } from '../model/fault.ts';
 import type { Log } from '../model/log.ts';
 import type { RecentLogins } from '../model/recentLogins.ts';
@@ -35,6 +35,8 @@ export interface PolicyParts {
   readonly rules: PolicyRules;
   readonly addresses: Addresses;
   readonly recentLogins: RecentLogins;
+  /** Left out: there are no full mailboxes. */
+  readonly limits?: QuotaPolicy | undefined;
 }
 
 type Attributes = ReadonlyMap<string, string>;
@@ -54,7 +56,8 @@ export async function decide(attributes: Attributes, parts: PolicyParts): Promis
         return dunno;
     }
   } catch (thrown) {
-    return deferral(Fault.from(thrown));
+    const fault = Fault.from(thrown);
+    return isForGood(fault) ? rejection(fault) : deferral(fault);
   }
 }
 
@@ -71,7 +74,7 @@ async function aboutSender(attributes: Attributes, { rules, addresses }: PolicyP
   return { verb: 'reject', status: '5.7.1', text: 'this sender address is for its owner, who has to log in', values: {} };
 }
 
-async function aboutRecipient(attributes: Attributes, { rules, addresses, recentLogins }: PolicyParts): Promise<Action> {
+async function aboutRecipient(attributes: Attributes, { rules, addresses, recentLogins, limits }: PolicyParts): Promise<Action> {
   const recipient = attributes.get('recipient') ?? '';
   if ((await addresses.hostedDomain(recipient)) === undefined) {
     const isRecent = rules.permitsRecentLogins && recentLogins.has(attributes.get('client_address') ?? '');
@@ -80,12 +83,27 @@ async function aboutRecipient(attributes: Attributes, { rules, addresses, recent
   const resolution = await addresses.resolve(recipient);
   switch (resolution.outcome) {
     case 'deliver':
+      if (limits !== undefined) await requireAnyRoom(limits, resolution.destinations, announcedOctets(attributes));
       return dunno;
     case 'refuse':
-      return { verb: 'reject', status: statusOf(resolution.fault, '5.1.1'), text: resolution.fault.text, values: resolution.fault.values };
+      return rejection(resolution.fault);
     case 'defer':
       return deferral(resolution.fault);
   }
+}
+
+/** What SIZE said; 0: nothing. RFC 1870. */
+function announcedOctets(attributes: Attributes): number {
+  const size = attributes.get('size') ?? '';
+  return /^\d{1,15}$/.test(size) ? Number(size) : 0;
+}
+
+function isForGood(fault: Fault): boolean {
+  return fault instanceof Undeliverable && fault.status.startsWith('5');
+}
+
+function rejection(fault: Fault): Action {
+  return { verb: 'reject', status: statusOf(fault, '5.1.1'), text: fault.text, values: fault.values };
 }
 
 function deferral(fault: Fault): Action {
