@@ -13,6 +13,7 @@ import { benchLookups } from './lookups.ts';
 import { benchMailChecks } from './mailChecks.ts';
 import { measureOctetLoops } from './octetLoops.ts';
 import { benchOwnersChecks, benchOwnersDeliveries, benchOwnersRetrieval } from './owners.ts';
+import { benchPipeAgent } from './pipeAgent.ts';
 import { benchRetrieval } from './retrieval.ts';
 import { formatTable, type Table } from './table.ts';
 import { benchWorkers } from './workers.ts';
@@ -31,6 +32,7 @@ const benchmarks: Readonly<Record<string, (beside?: string) => Promise<Table> | 
   'owners-retr': benchOwnersRetrieval,
   'owners-lmtp': benchOwnersDeliveries,
   workers: benchWorkers,
+  pipe: benchPipeAgent,
   floods: benchFloods,
   lookups: benchLookups,
 };

@@ -52,7 +52,7 @@ put() {
 }
 
 "$node_program" node_modules/typescript/bin/tsc -p tsconfig.build.json --outDir "$root$home/dist"
-cp bin/postkasse "$root$home/bin/postkasse"
+cp bin/postkasse bin/deliver.cjs "$root$home/bin/"
 cp package.json CHANGELOG.md LICENSE "$root$home/"
 # What the program needs and no more; without scripts of packages, and without Node's own binary where the host has one.
 npm ls --omit=dev --all --parseable | sed -n "s#^$PWD/node_modules/##p" | while IFS= read -r package; do

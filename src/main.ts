@@ -18,7 +18,7 @@ import { createTraceWriter } from './delivery/trace/writer.ts';
 import { admissionOf, loginNotesOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
 import { openDoors } from './house/doors.ts';
-import { loadMailProtocols, takesMail } from './house/mailProtocols.ts';
+import { loadMailProtocols, takesLogins, takesMail } from './house/mailProtocols.ts';
 import { onwardMail } from './house/onward.ts';
 import type { House, HouseOptions } from './house/options.ts';
 import { createLastLogins } from './maildrops/lastLogins.ts';
@@ -52,7 +52,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   const { settings } = options;
   const now = Date.now;
   const log = createLog({ ...settings.log, writer: createLogWriter(settings.log.to), now });
-  const certificates = await certificatesOf(options, log);
+  const certificates = takesLogins(options) ? await certificatesOf(options, log) : undefined;
   // Loaded where they are needed, while we may still read them.
   const mailProtocols = takesMail(options) ? await loadMailProtocols() : undefined;
   const { serveMetrics } = options.metrics === undefined ? {} : await import('./observe/metricsServer.ts');
@@ -216,7 +216,7 @@ function limitsOf({ pop3 }: HouseOptions['settings']): Pick<Pop3Host, 'limits' |
 }
 
 /** Passwords and mail are here, or with the workers of their owners. */
-function backendsOf({ settings, whereabouts }: HouseOptions, { log, now, speaker }: { log: Log; now: () => number; speaker: Speaker }) {
+function backendsOf({ settings, whereabouts, directory: given }: HouseOptions, { log, now, speaker }: { log: Log; now: () => number; speaker: Speaker }) {
   if (whereabouts !== undefined) {
     const { directory, login, owners, stateDir } = settings;
     const remote = createRemote({

@@ -4,6 +4,7 @@ import { Fault } from '../model/fault.ts';
 import * as exitCodes from '../os/exitCodes.ts';
 import { StartFailure } from '../os/startFailure.ts';
 import { configCommands } from './commands/config.ts';
+import { deliverCommand } from './commands/deliver.ts';
 import { explainCommand } from './commands/explain.ts';
 import { mailboxCommands } from './commands/mailbox.ts';
 import { passwdCommands } from './commands/passwd.ts';
@@ -53,6 +54,7 @@ for (const add of [
   traceCommand,
   postfixCommands,
   tryCommand,
+  deliverCommand,
 ])
   add(program, terminal);
 

@@ -26,7 +26,8 @@ import { createAuthServer } from './smtpAuth.ts';
 export interface DoorParts {
   readonly host: Pop3Host;
   readonly admission: AdmissionControl;
-  readonly certificates: Certificates;
+  /** `undefined` where nobody logs in. */
+  readonly certificates: Certificates | undefined;
   /** `undefined` where nothing brings mail in. */
   readonly mailProtocols: Awaited<ReturnType<typeof loadMailProtocols>> | undefined;
   /** Where a message is while it comes in. */

@@ -10,6 +10,10 @@ export function takesMail(options: HouseOptions): boolean {
   return servedProtocols(options).some((protocol) => protocol === 'lmtp' || protocol === 'smtp');
 }
 
+export function takesLogins(options: HouseOptions): boolean {
+  return servedProtocols(options).some((protocol) => protocol === 'pop3' || protocol === 'pop3s');
+}
+
 export async function loadMailProtocols() {
   const [{ startLmtpListener }, { startSmtpReceiver }] = await Promise.all([
     import('../net/lmtpListener.ts'),

@@ -20,6 +20,8 @@ export interface PostfixOptions {
   readonly main: readonly string[];
   /** Options of the smtpd on the second port, `name=value` without blanks. */
   readonly secondPort?: readonly string[];
+  /** Further lines of master.cf. */
+  readonly services?: readonly string[];
 }
 
 export interface Postfix {
@@ -36,7 +38,7 @@ export interface Postfix {
   stop(): Promise<void>;
 }
 
-export async function startPostfix({ folder, main, secondPort: further = [] }: PostfixOptions): Promise<Postfix> {
+export async function startPostfix({ folder, main, secondPort: further = [], services: own = [] }: PostfixOptions): Promise<Postfix> {
   const config = join(folder, 'etc');
   const queue = join(folder, 'queue');
   const logFile = join(folder, 'maillog');
@@ -48,7 +50,7 @@ export async function startPostfix({ folder, main, secondPort: further = [] }: P
   const port = await freePort();
   const secondPort = await freePort();
   writeFileSync(join(config, 'main.cf'), [...mainSettings(folder), ...main, ''].join('\n'));
-  writeFileSync(join(config, 'master.cf'), services(port, secondPort, further));
+  writeFileSync(join(config, 'master.cf'), services(port, secondPort, further, own));
   const postfix = (...words: string[]) => runFile('postfix', ['-c', config, ...words], { env: { PATH: process.env.PATH } });
   await postfix('start');
   const watchers = new Set<FSWatcher>();
@@ -121,7 +123,7 @@ function mainSettings(folder: string): string[] {
   ];
 }
 
-function services(port: number, secondPort: number, further: readonly string[]): string {
+function services(port: number, secondPort: number, further: readonly string[], own: readonly string[]): string {
   const smtpd = (at: number) => `127.0.0.1:${at} inet n - n - - smtpd`;
   return `${[
     smtpd(port),
@@ -152,6 +154,7 @@ function services(port: number, secondPort: number, further: readonly string[]):
     'anvil     unix  - - n -     1 anvil',
     'scache    unix  - - n -     1 scache',
     'postlog   unix-dgram n - n - 1 postlogd',
+    ...own,
   ].join('\n')}\n`;
 }
 
