@@ -239,7 +239,7 @@ function backendsOf({ settings, whereabouts, directory: given }: HouseOptions, {
     return { ...remote, quota: asked, lastLogins: { tooSoon: () => false, note() {} } };
   }
   const lastLogins = createLastLogins({ folder: join(settings.stateDir, 'logins'), now, log });
-  const directory = createDirectory(settings, log);
+  const directory = given ?? createDirectory(settings, log);
   const store = createStore(settings, log);
   const once = createOnce(settings);
   return {

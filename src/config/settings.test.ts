@@ -69,6 +69,7 @@ test('the example is accepted as it stands', () => {
       delivery: {
         recipientDelimiter: '+',
         foldSubdomains: false,
+        internalDomain: undefined,
         srs: true,
         maxMessageOctets: 104857600,
         maxRecipients: 1000,

@@ -162,6 +162,11 @@ export function settingsTable(folder: string) {
         false,
         'Take mail for user@x.domain as mail for user@domain, where x.domain is no domain of its own and domain.toml does not say otherwise.',
       ),
+      internal_domain: row(
+        optionalDomain,
+        '',
+        'Mail for user--domain@this is for user@domain: what a .forward file of an owner may name, and a transport map of Postfix carries here. "": there is none.',
+      ),
       max_message_octets: row(integer(1024, 2 ** 40), 104_857_600, 'Largest message taken in over LMTP and SMTP. Announced as SIZE.'),
       max_recipients: row(integer(1, 100_000), 1000, 'Recipients in one transaction. RFC 5321 says at least 100.'),
       idle_timeout_s: row(

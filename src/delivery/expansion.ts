@@ -49,7 +49,16 @@ export class Expansion {
   #read(raw: string): EnvelopeAddress | undefined {
     const { defaultDomain } = this.#options;
     if (raw.toLowerCase() === 'postmaster' && defaultDomain !== undefined) return { local: raw, domain: defaultDomain };
-    return parseEnvelopeAddress(raw);
+    const address = parseEnvelopeAddress(raw);
+    return address && this.#meantBy(address);
+  }
+
+  /** An owner's .forward file can name an address elsewhere, and nothing that says whose mail it is; the internal domain does. */
+  #meantBy(address: EnvelopeAddress): EnvelopeAddress {
+    const { internalDomain } = this.#options;
+    const at = address.local.lastIndexOf('--');
+    if (internalDomain === undefined || at < 1 || parseDomainName(address.domain) !== internalDomain) return address;
+    return { local: address.local.slice(0, at), domain: address.local.slice(at + 2) };
   }
 
   async #visitOnce(question: Question): Promise<Nothing> {

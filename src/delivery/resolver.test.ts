@@ -290,3 +290,20 @@ test('mailboxes of an envelope, RFC 5321 section 4.1.2', () => {
     assert.equal(address && `${address.local}|${address.domain}`, expected, path);
   }
 });
+
+test('an address of the internal domain names the user and the domain', async () => {
+  const internalDomain = parseDomainName('deliver.invalid');
+  const cases: [string, string][] = [
+    ['abc--kvt.dk@deliver.invalid', 'abc@kvt.dk'],
+    ['ABC+tag--KVT.dk@Deliver.Invalid.', 'abc@kvt.dk'],
+    ['a--b--kvt.dk@deliver.invalid', 'refuse 5.1.1'],
+    ['abc--none.example@deliver.invalid', 'refuse 5.7.1'],
+    ['abc--../kvt.dk@deliver.invalid', 'refuse 5.7.1'],
+    ['--kvt.dk@deliver.invalid', 'refuse 5.7.1'],
+    ['abc@deliver.invalid', 'refuse 5.7.1'],
+    ['abc--kvt.dk@x.deliver.invalid', 'refuse 5.7.1'],
+    ['abc--kvt.dk@kvt.dk', 'refuse 5.1.1'],
+  ];
+  for (const [recipient, expected] of cases) assert.equal(await answer(recipient, { internalDomain }), expected, recipient);
+  assert.equal(await answer('abc--kvt.dk@deliver.invalid'), 'refuse 5.7.1');
+});

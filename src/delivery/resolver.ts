@@ -25,6 +25,8 @@ export interface ResolverOptions extends RuleOptions {
   readonly defaultDomain: DomainName | undefined;
   /** Whether domains take mail for `user@x.domain`, where they don't say themselves. */
   readonly foldSubdomains: boolean;
+  /** Whose `abc--kvt.dk` is abc@kvt.dk. Default: there is none. */
+  readonly internalDomain?: DomainName | undefined;
 }
 
 export interface Resolver {

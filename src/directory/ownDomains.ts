@@ -3,8 +3,10 @@ import { type Address, type DomainName, parseDomainName } from '../model/address
 import type { Directory } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
 
+type LookUps = Pick<Directory, 'account' | 'domain' | 'alias' | 'pattern'>;
+
 /** @param mayAct false: the domain is somebody else's */
-export function ownDomainsOnly(directory: Directory, mayAct: (domain: DomainName) => boolean): Directory {
+export function ownDomainsOnly<D extends LookUps>(directory: D, mayAct: (domain: DomainName) => boolean): D {
   function require(name: DomainName): void {
     if (!mayAct(name)) throw elsewhere(`${name} belongs to somebody else`);
   }

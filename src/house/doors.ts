@@ -80,6 +80,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     recipientDelimiter: settings.delivery.recipientDelimiter,
     defaultDomain: settings.directory.defaultDomain,
     foldSubdomains: settings.delivery.foldSubdomains,
+    internalDomain: settings.delivery.internalDomain,
     srs: onward.srs,
   };
   const questions = createQuestions({

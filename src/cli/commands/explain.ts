@@ -41,8 +41,8 @@ async function printMailbox(account: Account, { locate, quota }: HouseTools, ter
 }
 
 function resolverOf({ delivery, directory: { defaultDomain } }: Settings, { directory }: HouseTools) {
-  const { recipientDelimiter, foldSubdomains } = delivery;
-  return createResolver({ directory, recipientDelimiter, defaultDomain, foldSubdomains });
+  const { recipientDelimiter, foldSubdomains, internalDomain } = delivery;
+  return createResolver({ directory, recipientDelimiter, defaultDomain, foldSubdomains, internalDomain });
 }
 
 /** Mail for the name rests with the account of that name and nowhere else, as has been said; or there is neither the one nor the other. */
