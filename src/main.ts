@@ -216,7 +216,10 @@ function limitsOf({ pop3 }: HouseOptions['settings']): Pick<Pop3Host, 'limits' |
 }
 
 /** Passwords and mail are here, or with the workers of their owners. */
-function backendsOf({ settings, whereabouts, directory: given }: HouseOptions, { log, now, speaker }: { log: Log; now: () => number; speaker: Speaker }) {
+function backendsOf(
+  { settings, whereabouts, directory: given }: HouseOptions,
+  { log, now, speaker }: { log: Log; now: () => number; speaker: Speaker },
+) {
   if (whereabouts !== undefined) {
     const { directory, login, owners, stateDir } = settings;
     const remote = createRemote({

@@ -13,6 +13,7 @@ import { createOwnership } from '../directory/passwd/ownership.ts';
 import { createHouse } from '../main.ts';
 import type { DomainName } from '../model/address.ts';
 import type { Directory } from '../model/directory.ts';
+import type { Inhabitants } from '../model/quota.ts';
 import { createLog, createLogWriter } from '../observe/index.ts';
 import type { Identity } from '../os/becomeUser.ts';
 import * as exitCodes from '../os/exitCodes.ts';
@@ -80,7 +81,7 @@ async function handedOn({ listen }: Settings): Promise<boolean> {
 }
 
 /** Settings and directory of the user who runs this, as that owner's worker has them, or as a front where that user owns all mail. @throws StartFailure */
-function asOwner(settings: Settings): { readonly house: Settings; readonly directory: Directory } {
+function asOwner(settings: Settings): { readonly house: Settings; readonly directory: Directory & Inhabitants } {
   const uid = process.getuid?.() ?? 0;
   if (uid === 0) throw new StartFailure('mail is never handled as root', {}, exitCodes.EX_NOPERM);
   const own = ownerSettings(settings, { uid, gid: process.getgid?.() ?? 0 });

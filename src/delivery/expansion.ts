@@ -2,7 +2,7 @@
  * From one address to all that it stands for: accounts of ours, and addresses elsewhere. Each address is looked at once, however many ways lead
  * to it; a way that comes back to where it has been is a loop, and ends there.
  */
-import { type DomainName, parseUserName } from '../model/address.ts';
+import { type DomainName, parseDomainName, parseUserName } from '../model/address.ts';
 import { type Account, type HostedDomain, noAccountRules, type Step } from '../model/directory.ts';
 import { type EnvelopeAddress, parseEnvelopeAddress } from '../model/envelopeAddress.ts';
 import { Fault } from '../model/fault.ts';

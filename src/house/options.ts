@@ -3,6 +3,7 @@ import type { Settings } from '../config/index.ts';
 import type { Address } from '../model/address.ts';
 import type { Directory } from '../model/directory.ts';
 import type { LogFields } from '../model/log.ts';
+import type { Inhabitants } from '../model/quota.ts';
 import type { FrontReport, HouseReport } from '../model/report.ts';
 import type { Identity } from '../os/becomeUser.ts';
 import type { Whereabouts } from '../owners/whereabouts.ts';
@@ -22,7 +23,7 @@ export interface HouseOptions {
   /** Where the workers are that check passwords and open maildrops, each as the owner; `undefined`: both is done here. */
   readonly whereabouts?: Whereabouts | undefined;
   /** Who exists, where that isn't simply as the settings say. */
-  readonly directory?: Directory;
+  readonly directory?: Directory & Inhabitants;
   /** What the fronts tell each other about who guesses passwords; left out where this is the only one. */
   readonly shared?: SharedChannel;
   /** Which of the fronts this is; number 0, which is the default, keeps for all what is to outlive a restart. */

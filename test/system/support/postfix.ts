@@ -27,6 +27,8 @@ export interface PostfixOptions {
 export interface Postfix {
   readonly port: number;
   readonly secondPort: number;
+  /** Process id of master(8). */
+  master(): number;
   log(): string;
   /** Resolves when that many lines of the log match, at once if they do already. */
   logged(pattern: RegExp, lines?: number): Promise<readonly string[]>;
@@ -49,16 +51,18 @@ export async function startPostfix({ folder, main, secondPort: further = [], ser
   await runFile('chown', ['postfix', join(folder, 'lib')]);
   const port = await freePort();
   const secondPort = await freePort();
-  writeFileSync(join(config, 'main.cf'), [...mainSettings(folder), ...main, ''].join('\n'));
+  writeFileSync(join(config, 'main.cf'), `${settled([...mainSettings(folder), ...main]).join('\n')}\n`);
   writeFileSync(join(config, 'master.cf'), services(port, secondPort, further, own));
   const postfix = (...words: string[]) => runFile('postfix', ['-c', config, ...words], { env: { PATH: process.env.PATH } });
   await postfix('start');
+  const master = () => Number(readFileSync(join(queue, 'pid', 'master.pid'), 'latin1'));
   const watchers = new Set<FSWatcher>();
   const log = () => (existsSync(logFile) ? readFileSync(logFile, 'latin1') : '');
 
   return {
     port,
     secondPort,
+    master,
     log,
     logged: (pattern, lines = 1) =>
       new Promise((resolve) => {
@@ -87,12 +91,17 @@ export async function startPostfix({ folder, main, secondPort: further = [], ser
     },
     async stop() {
       for (const watcher of watchers) watcher.close();
-      const master = Number(readFileSync(join(queue, 'pid', 'master.pid'), 'latin1'));
+      const group = master();
       await postfix('stop');
       // All of them are in the group that the master leads; each is gone when it has finished what it is at.
-      while (readdirSync('/proc').some((name) => groupOf(name) === master)) await sleep(10);
+      while (readdirSync('/proc').some((name) => groupOf(name) === group)) await sleep(10);
     },
   };
+}
+
+/** The last one of each name: of one that is there twice every process warns at its start, and postlogd can do so to itself and wait for ever. */
+function settled(lines: readonly string[]): readonly string[] {
+  return [...new Map(lines.map((line) => [line.split('=')[0]?.trim(), line])).values()];
 }
 
 function mainSettings(folder: string): string[] {
