@@ -10,6 +10,17 @@ import { test } from 'node:test';
 import { kvt, mailOwner, mbox, type OwnerHouse, other, ownerHouse, root } from './support/ownerHouse.ts';
 import type { Act } from './support/ownerProcess.ts';
 
+/** Which waits for a writer when it is opened. */
+function makePipe(house: OwnerHouse, path: string): void {
+  execFileSync('mkfifo', ['-m', '600', join(house.top, path)]);
+  fs.chownSync(join(house.top, path), kvt.uid, kvt.gid);
+}
+
+function makeLarge(house: OwnerHouse, path: string): void {
+  house.put(path, kvt, 0o600, '');
+  fs.truncateSync(join(house.top, path), 10_737_418_240);
+}
+
 const options = { skip: process.getuid?.() === 0 ? false : 'needs root' };
 
 const login = (name: string, password = 'abcpasswd'): Act => ({ act: 'login', login: name, password });
@@ -409,6 +420,34 @@ test('settings of a domain and of an account that somebody else has written', op
     outcomes: ['auth: disabled', 'def@kvt.dk'],
     lines: [],
   });
+});
+
+test('settings of a domain and of an account that are no files, or far too large', options, async (t) => {
+  const house = ownerHouse(t);
+  const acts = [login('abc@kvt.dk'), login('abc@kvt.dk', 'wrong'), lookUp('abc@kvt.dk')];
+  twoOwners(house);
+  house.put('virtual/kvt.dk/accounts', kvt, 0o700);
+  const denied = (file: string) => `EACCES: permission denied, open '/${file}'`;
+  const ways: [make: (file: string) => void, outcome: 'auth' | 'temporary', reason: (file: string) => string][] = [
+    [(file) => makePipe(house, file), 'auth', () => 'not a regular file'],
+    [(file) => house.link(file, '/dev/zero', kvt), 'auth', () => 'not a regular file'],
+    [(file) => house.put(file, kvt, 0o700), 'auth', () => 'not a regular file'],
+    [(file) => house.link(file, '/etc/shadow', kvt), 'temporary', denied],
+    // Ten gigabytes that take no room: not a single octet is read.
+    [(file) => makeLarge(house, file), 'auth', () => 'larger than 1048576 octets'],
+  ];
+  for (const file of ['virtual/kvt.dk/domain.toml', 'virtual/kvt.dk/accounts/abc.toml']) {
+    for (const [make, outcome, reason] of ways) {
+      make(file);
+      const why = `/${file}: ${reason(file)}`;
+      assert.deepEqual(await house.act({ acts }), {
+        outcomes: [`${outcome}: ${why}`, `${outcome}: ${why}`, `temporary: ${why}`],
+        lines: [`error directory.unreadable /${file} ${reason(file)}`],
+      });
+      assert.equal(house.ownerOf('kvt.dk'), '60001:60001');
+      fs.rmSync(join(house.top, file), { recursive: true });
+    }
+  }
 });
 
 test('a passwd file that changes between the look and the opening', options, async (t) => {
