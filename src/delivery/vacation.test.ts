@@ -1,6 +1,7 @@
 /** Who gets an answer, and what it says: RFC 3834. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { mailboxNamed } from '../../test/support/mail.ts';
 import { createMemoryOnceMemory } from '../maildrops/memory/onceMemory.ts';
 import { fieldValues, headerLength } from '../message/header.ts';
@@ -156,6 +157,30 @@ test('the message has to be for an address of the user’s, which is the one tha
   for (const [header, rest, expected] of cases) assert.equal(to(header, rest), expected, header.slice(0, 100));
   const bücher = mailboxNamed('abc@xn--bcher-kva.example');
   assert.equal(to('To: abc@bücher.example', { mailbox: bücher }), 'abc@xn--bcher-kva.example');
+});
+
+test('whatever a message says, there is an answer or there is none', () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      'To: abc@kvt.dk',
+      'To:',
+      'Cc: <',
+      'Precedence:',
+      'Auto-Submitted:;',
+      'Subject: =?',
+      'List-Id',
+      ' folded',
+      ':',
+      '',
+      'To: a:b:c;;',
+    ),
+    fc.string({ unit: 'binary', maxLength: 60 }),
+  );
+  fc.assert(
+    fc.property(fc.array(line), fc.string({ unit: 'binary' }), (lines, sender) => {
+      assert.match(verdict({ header: lines.join('\r\n'), sender }), /^(?:no: |abc@kvt\.dk$)/);
+    }),
+  );
 });
 
 test('a sender has one name, whatever is put before it for each message', () => {

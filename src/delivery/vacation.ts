@@ -108,12 +108,15 @@ function canonical(address: string): string {
 }
 
 const recipientFields = new Set(['to', 'cc', 'bcc', 'resent-to', 'resent-cc', 'resent-bcc']);
-/** Of one field: whoever writes to so many doesn't wait for this one's answer. */
-const MOST_FIELD = 32_768;
+/** Octets of them that are looked at: whoever writes to so many doesn't wait for this one's answer. */
+const MOST_RECIPIENTS = 32_768;
 
 function addressedTo(head: Uint8Array, known: ReadonlyMap<string, string>): string | undefined {
+  let left = MOST_RECIPIENTS;
   for (const field of headerFields(head)) {
-    if (!recipientFields.has(field.name.toLowerCase()) || field.end - field.start > MOST_FIELD) continue;
+    if (!recipientFields.has(field.name.toLowerCase())) continue;
+    left -= field.end - field.start;
+    if (left < 0) return undefined;
     for (const { address } of addressparser(fieldValue(head, field), { flatten: true })) {
       const found = known.get(canonical(address));
       if (found !== undefined) return found;

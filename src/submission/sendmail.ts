@@ -9,13 +9,15 @@ import { join } from 'node:path';
 import { transform } from '../message/transform.ts';
 import type { Octets } from '../model/octets.ts';
 import type { SubmissionEnvelope } from '../model/submission.ts';
-import { EX_DATAERR, EX_NOHOST, EX_NOUSER, EX_OK, EX_UNAVAILABLE } from '../os/exitCodes.ts';
+import { codeOf } from '../os/disk.ts';
+import { EX_DATAERR, EX_NOHOST, EX_NOUSER, EX_OK } from '../os/exitCodes.ts';
 import { notNow, refused } from './faults.ts';
 import { LfEnds } from './lfEnds.ts';
 import type { SubmissionOptions } from './options.ts';
 
 type Parts = Pick<SubmissionOptions, 'sendmail' | 'disk' | 'folder' | 'name'> & { readonly timeoutMs: number };
 
+const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 /** Octets kept of what the program has to say. */
 const MOST_SAID = 2000;
 /** How long after its end what it said is waited for. */
@@ -78,12 +80,13 @@ async function writeAt(disk: Parts['disk'], fd: number, piece: Uint8Array, at: n
 
 function run(input: number, args: readonly string[], { sendmail, timeoutMs }: Parts): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(sendmail, args, { stdio: [input, 'ignore', 'pipe'], cwd: '/', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } });
+    // In a group of its own: Postfix' postdrop, which it starts, would go on trying for ever where it lacks the rights.
+    const child = spawn(sendmail, args, { stdio: [input, 'ignore', 'pipe'], cwd: '/', env, detached: true });
     let said = '';
     let late = false;
     const limit = setTimeout(() => {
       late = true;
-      child.kill('SIGKILL');
+      killGroup(child.pid);
     }, timeoutMs);
     child.stderr?.on('data', (octets: Buffer) => {
       if (said.length < MOST_SAID) said += octets.toString('latin1').slice(0, MOST_SAID - said.length);
@@ -105,7 +108,15 @@ function run(input: number, args: readonly string[], { sendmail, timeoutMs }: Pa
   });
 }
 
-/** Postfix says EX_UNAVAILABLE for much that passes, and for a message that is larger than it takes. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'ESRCH') throw thrown;
+  }
+}
+
+/** Postfix gives a message that is larger than it takes the status of what passes, EX_TEMPFAIL or EX_UNAVAILABLE, and says so in words. */
 function isFinal(code: number, said: string): boolean {
-  return final.has(code) || (code === EX_UNAVAILABLE && /\b(?:file|message|too) (?:too )?(?:big|large)\b/i.test(said));
+  return final.has(code) || said.includes('message file too big');
 }

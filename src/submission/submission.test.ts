@@ -1,5 +1,6 @@
 /** Both ways to a mail server, which here does as it is told. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { missing } from '../../test/system/support/programs.ts';
 import { transform } from '../message/transform.ts';
 import { Fault } from '../model/fault.ts';
 import type { Octets } from '../model/octets.ts';
@@ -111,6 +113,7 @@ test('what a status of sendmail says: sysexits.h', async (t) => {
     ['exit 68', 'permanent', ''],
     // As Postfix says it.
     ['echo "sendmail: fatal: ada@example.org(1000): message file too big" >&2; exit 69', 'permanent', undefined],
+    ['echo "sendmail: fatal: ada@example.org(1000): message file too big" >&2; exit 75', 'permanent', undefined],
     ['echo "sendmail: fatal: mail system is down" >&2; exit 69', 'temporary', undefined],
     ['exit 75', 'temporary', undefined],
     ['exit 64', 'temporary', undefined],
@@ -129,9 +132,15 @@ test('what a status of sendmail says: sysexits.h', async (t) => {
 
 test('sendmail that is not there, or never ends, is temporary', async (t) => {
   assert.equal((await faultOf(submissionFor(t, {}).submit(message, envelope))).kind, 'temporary');
-  const sleepy = program(t, 'exec sleep 600');
+  // With a child of its own, that holds its standard error, as Postfix' postdrop does.
+  const sleepy = program(t, 'sleep 600 & echo $! >&2; wait');
   const fault = await faultOf(submissionFor(t, { sendmail: sleepy.path, timeoutMs: 300 }).submit(message, envelope));
-  assert.match(String(fault.cause), /took too long/);
+  const [, pid = ''] = /took too long: (\d+)$/.exec(String(fault.cause)) ?? [];
+  assert.notEqual(pid, '');
+  assert.ok(
+    !existsSync(`/proc/${pid}`) || /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1')),
+    'nothing goes on without it',
+  );
 });
 
 test('a message that can not be read to its end is not sent, either way', async (t) => {
@@ -261,6 +270,17 @@ test('auto is sendmail where it is there and can do its work', () => {
   assert.equal(wayOf({ ...here, sendmail: '/nonexistent' }), 'smtp');
   assert.equal(wayOf({ ...here, via: 'smtp' }), 'smtp');
   assert.equal(wayOf({ ...here, via: 'sendmail', sendmail: '/nonexistent' }), 'sendmail');
+});
+
+test('auto is smtp where no program gains rights: NoNewPrivileges of systemd', { skip: missing('setpriv', 'util-linux') }, () => {
+  const code = `
+    import { wayOf } from '${import.meta.dirname}/index.ts';
+    import { disk } from '${import.meta.dirname}/../os/disk.ts';
+    console.log(wayOf({ via: 'auto', sendmail: '/bin/sh', disk }));
+  `;
+  const node = [process.execPath, '--input-type=module-typescript', '--eval', code];
+  const { stdout, stderr } = spawnSync('setpriv', ['--no-new-privs', ...node], { encoding: 'utf8' });
+  assert.equal(stdout, 'smtp\n', stderr);
 });
 
 test('a full disc is temporary, and the message is not sent', async (t) => {

@@ -1,8 +1,13 @@
+import { constants } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Settings } from '../../config/index.ts';
 import { createResolver, type Destination, type Resolution } from '../../delivery/index.ts';
+import { createSrs, type Srs } from '../../delivery/srs.ts';
 import type { Account } from '../../model/directory.ts';
+import { disk } from '../../os/disk.ts';
 import * as exitCodes from '../../os/exitCodes.ts';
+import { sharedSecret } from '../../os/sharedSecret.ts';
 import { type HouseTools, openHouse } from '../house.ts';
 import { quotaText } from '../quotaText.ts';
 import { type ConfigOption, settingsOf, withConfig } from '../settings.ts';
@@ -40,9 +45,17 @@ async function printMailbox(account: Account, { locate, quota }: HouseTools, ter
     if (standing?.limit !== undefined) for (const line of quotaText(what, standing, terminal.say)) terminal.out(line);
 }
 
-function resolverOf({ delivery, directory: { defaultDomain } }: Settings, { directory }: HouseTools) {
-  const { recipientDelimiter, foldSubdomains, internalDomain } = delivery;
-  return createResolver({ directory, recipientDelimiter, defaultDomain, foldSubdomains, internalDomain });
+function resolverOf(settings: Settings, { directory }: HouseTools) {
+  const { recipientDelimiter, foldSubdomains, internalDomain } = settings.delivery;
+  const { defaultDomain } = settings.directory;
+  return createResolver({ directory, recipientDelimiter, defaultDomain, foldSubdomains, internalDomain, srs: srsOf(settings) });
+}
+
+/** With the secret of those who send on, of the fronts where there are many owners; `undefined`: there is none yet, or it is closed to us. */
+function srsOf({ stateDir }: Settings): Srs | undefined {
+  const places = [join(stateDir, 'fronts', 'secret'), join(stateDir, 'secret')];
+  const secret = places.find((path) => disk.access(path, constants.R_OK));
+  return secret === undefined ? undefined : createSrs({ secret: sharedSecret(secret), now: Date.now });
 }
 
 /** Mail for the name rests with the account of that name and nowhere else, as has been said; or there is neither the one nor the other. */
