@@ -5,6 +5,7 @@ import * as exitCodes from '../os/exitCodes.ts';
 import { StartFailure } from '../os/startFailure.ts';
 import { configCommands } from './commands/config.ts';
 import { deliverCommand } from './commands/deliver.ts';
+import { expireCommand } from './commands/expire.ts';
 import { explainCommand } from './commands/explain.ts';
 import { mailboxCommands } from './commands/mailbox.ts';
 import { passwdCommands } from './commands/passwd.ts';
@@ -47,6 +48,7 @@ for (const add of [
   statusCommand,
   configCommands,
   explainCommand,
+  expireCommand,
   mailboxCommands,
   passwdCommands,
   receiptCommands,

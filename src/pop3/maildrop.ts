@@ -2,9 +2,8 @@
 import { Fault } from '../model/fault.ts';
 import type { MaildropMessage } from '../model/maildrop.ts';
 import { say } from './replies.ts';
+import { isOlderThan } from './retention.ts';
 import type { Transaction } from './session.ts';
-
-const msPerDay = 86_400_000;
 
 /** @throws Fault not-found for a number that never was or that is marked as deleted */
 export function messageAt(session: Transaction, number: number): MaildropMessage {
@@ -48,12 +47,8 @@ export function expired(session: Transaction): ReadonlySet<MaildropMessage> {
   const { expireDays } = session.limits;
   if (expireDays === 'never') return new Set();
   if (expireDays === 0) return session.retrieved;
-  if (!session.listed) return new Set([...session.retrieved].filter((message) => isOlder(message, session.openedAtMs, expireDays)));
-  return new Set(session.maildrop.messages.filter((message) => isOlder(message, session.openedAtMs, expireDays)));
-}
-
-function isOlder(message: MaildropMessage, thanMs: number, days: number): boolean {
-  return message.receivedAtMs > 0 && thanMs - message.receivedAtMs > days * msPerDay;
+  if (!session.listed) return new Set([...session.retrieved].filter((message) => isOlderThan(message, session.openedAtMs, expireDays)));
+  return new Set(session.maildrop.messages.filter((message) => isOlderThan(message, session.openedAtMs, expireDays)));
 }
 
 function noSuchMessage(messages: number): Fault {

@@ -1,6 +1,9 @@
 /** How long messages are kept at least, RFC 2449 section 6.7: what the host says, and accounts and domains beside it. */
 import type { Account } from '../model/directory.ts';
+import type { MaildropMessage } from '../model/maildrop.ts';
 import type { Limits } from './host.ts';
+
+const MS_PER_DAY = 86_400_000;
 
 export type Days = Limits['expireDays'];
 
@@ -25,6 +28,11 @@ export function strictestExpireDays({ expireDays, leastExpireDays }: RetentionRu
 /** Whether an account can have another value than the one that is announced before login. */
 export function expireDaysDiffer({ expireDays, leastExpireDays }: RetentionRules): boolean {
   return expireDays !== 'never' || leastExpireDays !== 'never';
+}
+
+/** A message of unknown age isn't. */
+export function isOlderThan({ receivedAtMs }: Pick<MaildropMessage, 'receivedAtMs'>, nowMs: number, days: number): boolean {
+  return receivedAtMs > 0 && nowMs - receivedAtMs > days * MS_PER_DAY;
 }
 
 function count(written: Days): number {

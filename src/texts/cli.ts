@@ -11,6 +11,19 @@ export const cli = {
     da: 'postkasse: {path} ({format}, findes ikke endnu)',
     de: 'Postfach: {path} ({format}, noch nicht vorhanden)',
   },
+  '{name}: {count} removed, {left} left': {
+    da: '{name}: {count} fjernet, {left} tilbage',
+    de: '{name}: {count} entfernt, {left} verbleiben',
+  },
+  '{name}: {count} would be removed, {left} left': {
+    da: '{name}: {count} ville blive fjernet, {left} tilbage',
+    de: '{name}: {count} würden entfernt, {left} verblieben',
+  },
+  '{name}: somebody is reading it, left alone': {
+    da: '{name}: nogen er ved at læse den, ikke rørt',
+    de: '{name}: wird gerade gelesen, nicht angerührt',
+  },
+  '{name}: {problem}': { da: '{name}: {problem}', de: '{name}: {problem}' },
   'nothing is known of it': { da: 'intet kendes til det', de: 'darüber ist nichts bekannt' },
   '{count} older ones are not shown; --since or --limit chooses others': {
     da: '{count} ældre vises ikke; --since eller --limit vælger andre',

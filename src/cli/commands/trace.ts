@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Settings } from '../../config/index.ts';
+import { asciiJson } from '../../delivery/trace/record.ts';
 import { searchTrace } from '../../delivery/trace/search.ts';
 import { codeOf } from '../../os/disk.ts';
 import * as exitCodes from '../../os/exitCodes.ts';
@@ -38,7 +39,7 @@ export function traceCommand(program: Command, terminal: Terminal): void {
         throw new ExitWith(exitCodes.EX_NOUSER);
       }
       for (const record of records) {
-        if (json) terminal.out(JSON.stringify(record));
+        if (json) terminal.out(asciiJson(record));
         else for (const line of traceText(record, terminal.say)) terminal.out(line);
       }
       if (left > 0) terminal.error(terminal.say('{count} older ones are not shown; --since or --limit chooses others', { count: left }));

@@ -63,7 +63,12 @@ export function recordLine(record: TraceRecord): string {
 }
 
 function lineOf(record: TraceRecord): string {
-  return `${JSON.stringify(record).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+  return `${asciiJson(record)}\n`;
+}
+
+/** As JSON in printable ASCII. */
+export function asciiJson(record: TraceRecord): string {
+  return JSON.stringify(record).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function shortened(record: TraceRecord, measure: Measure): TraceRecord {
