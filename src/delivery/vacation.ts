@@ -46,15 +46,18 @@ function notNow({ vacation: { from, until, timeZone }, now }: VacationQuestion):
   return until !== undefined && today > until ? 'back again' : undefined;
 }
 
-/** Local parts that programs have, also behind what VERP, BATV and SRS put before them. */
+/** Local parts that programs have. */
 const ofPrograms =
-  /^(?:.*=)?(?:mailer-daemon|mailer|listserv|majordomo|mdaemon|postmaster|uucp|nobody|bounces?|(?:do[-_.]?)?not?[-_.]?reply(?:[-+_].*)?|owner-.*|bounces?[-+].*|.*-(?:owner|request|bounces?|relay))(?:\+.*)?$/;
+  /^(?:mailer-daemon|mailer|listserv|majordomo|mdaemon|postmaster|uucp|nobody|bounces?(?:-.*)?|(?:do[-_.]?)?not?[-_.]?reply(?:[-_].*)?|owner-.*|.*-(?:owner|request|bounces?|relay))$/;
 
 function notThatSender({ sender }: VacationQuestion): string | undefined {
   if (sender === '') return 'a bounce';
   const parsed = parseEnvelopeAddress(sender);
   if (parsed === undefined) return 'no address';
-  return ofPrograms.test(parsed.local.toLowerCase()) ? 'from a program' : undefined;
+  const local = parsed.local.toLowerCase();
+  // VERP puts the recipient behind a plus; BATV and SRS put what they need before an equals sign.
+  const names = [local, local.slice(local.lastIndexOf('=') + 1)].map((name) => name.replace(/\+.*$/s, ''));
+  return names.some((name) => ofPrograms.test(name)) ? 'from a program' : undefined;
 }
 
 /** By name of the field, in lower case: whether this value of it speaks against an answer. */

@@ -21,10 +21,11 @@ export interface VacationMessage {
 /** Characters of what is taken over from the message that is answered. */
 const MOST_SUBJECT = 500;
 const MOST_REFERENCES = 2000;
-const messageId = /<[^<>\s]+@[^<>\s]+>/g;
+/** RFC 5322 section 3.6.4, as far as it has to be known here; a line has 998 characters at most. */
+const messageId = /<[^<>\s]{3,996}>/g;
 
 export async function writeVacation({ vacation, from, to, head, noSubject, date, id }: VacationMessage): Promise<Buffer> {
-  const answered = fieldValues(head, 'Message-ID').join(' ').match(messageId)?.[0];
+  const [answered] = idsIn(head, 'Message-ID');
   const node = new MimeNode('text/plain; charset=utf-8', { newline: 'win', disableFileAccess: true, disableUrlAccess: true });
   node.setHeader('From', { name: '', address: from });
   node.setHeader('To', { name: '', address: to });
@@ -53,11 +54,18 @@ function subjectOf(head: Uint8Array): string | undefined {
 /** RFC 5322 section 3.6.4: those of the message, or what it answers. The first one and the last ones, where they are too many. */
 function referencesOf(head: Uint8Array): readonly string[] {
   const own = idsIn(head, 'References');
-  const ids = own.length > 0 ? own : idsIn(head, 'In-Reply-To');
-  while (ids.length > 1 && ids.join(' ').length > MOST_REFERENCES) ids.splice(1, 1);
-  return ids.join(' ').length > MOST_REFERENCES ? [] : ids;
+  const [first, ...others] = own.length > 0 ? own : idsIn(head, 'In-Reply-To');
+  if (first === undefined) return [];
+  let left = MOST_REFERENCES - first.length;
+  const last: string[] = [];
+  for (const id of others.reverse()) {
+    left -= id.length + 1;
+    if (left < 0) break;
+    last.push(id);
+  }
+  return [first, ...last.reverse()];
 }
 
-function idsIn(head: Uint8Array, name: string): string[] {
-  return [...(fieldValues(head, name).join(' ').slice(0, 65_536).match(messageId) ?? [])];
+function idsIn(head: Uint8Array, name: string): readonly string[] {
+  return fieldValues(head, name).join(' ').slice(0, 65_536).match(messageId) ?? [];
 }

@@ -13,6 +13,7 @@ import { transform } from '../message/transform.ts';
 import { Fault } from '../model/fault.ts';
 import type { Octets } from '../model/octets.ts';
 import type { Submission } from '../model/submission.ts';
+import { nodeChild } from '../os/children.test.ts';
 import { codeOf, disk } from '../os/disk.ts';
 import { createSubmission, type SubmissionOptions, wayOf } from './index.ts';
 import { LfEnds } from './lfEnds.ts';
@@ -156,6 +157,29 @@ test('a message that can not be read to its end is not sent, either way', async 
   const server = await mailServer(t);
   await assert.rejects(submissionFor(t, { via: 'smtp', smtp: server.at }).submit(torn, envelope), /^Error: torn$/);
   assert.deepEqual(server.received, []);
+});
+
+test('killed in the middle of a message, nothing of it is sent by sendmail, and no file is left', async (t) => {
+  const sendmail = program(t, 'exit 0');
+  const folder = folderFor(t);
+  const child = nodeChild(
+    t,
+    `
+    import { createSubmission } from '${import.meta.dirname}/index.ts';
+    import { disk } from '${import.meta.dirname}/../os/disk.ts';
+    const message = { async *[Symbol.asyncIterator]() {
+      yield Buffer.from('Subject: half\\r\\n\\r\\n');
+      console.log('begun');
+      await new Promise(() => setInterval(() => {}, 1000));
+    } };
+    const parts = { via: 'sendmail', sendmail: '${sendmail.path}', smtp: { host: '127.0.0.1', port: 9 }, hostname: 'x', disk, folder: '${folder}', name: () => '1' };
+    createSubmission(parts).submit(message, { sender: '', recipients: ['a@x'] });
+  `,
+  );
+  assert.equal(await child.line(), 'begun');
+  await child.kill();
+  assert.equal(sendmail.wasRun(), false);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('what no envelope can hold goes nowhere', async (t) => {
