@@ -21,6 +21,9 @@ interface Fakes {
   ): Promise<void>;
 }
 
+const nowMs = 1_790_000_000_000;
+const dayMs = 86_400_000;
+
 function fakes(policy: ReceiptPolicy, parts: Partial<ReceiptsOptions> = {}): Fakes {
   const sent: Fakes['sent'] = [];
   const waiting: WaitingReceipt[] = [];
@@ -53,7 +56,7 @@ function fakes(policy: ReceiptPolicy, parts: Partial<ReceiptsOptions> = {}): Fak
     },
     speaker: createSpeaker(),
     log: { debug: note, info: note, warn: note, error: note },
-    now: () => 1_790_000_000_000,
+    now: () => nowMs,
     random: (octets) => Buffer.alloc(octets, 1),
     ...parts,
   });
@@ -70,7 +73,7 @@ function fakes(policy: ReceiptPolicy, parts: Partial<ReceiptsOptions> = {}): Fak
       };
       const octets = Buffer.concat([octetsOf(lines), Buffer.from('\r\nbody\r\n')]);
       const fetching = receipts.of(account);
-      const watched = fetching?.watch({ uniqueId: 'id1', octets: octets.length, receivedAtMs: 1, ...message }, [octets]);
+      const watched = fetching?.watch({ uniqueId: 'id1', octets: octets.length, receivedAtMs: nowMs - 1000, ...message }, [octets]);
       if (watched === undefined) return;
       assert.deepEqual(await whole(watched.octets), octets);
       if (!stops) watched.sent();
@@ -122,6 +125,18 @@ test('a message that is marked as read, or that was not sent whole, has not been
   await house.fetch(asking, { message: { wasRead: true } });
   await house.fetch(asking, { stops: true });
   assert.deepEqual([house.sent, house.events], [[], []]);
+});
+
+test('what came long ago gets no receipt; of unknown age may be new', async () => {
+  const house = fakes('always');
+  await house.fetch(asking, { message: { receivedAtMs: nowMs - 60 * dayMs - 1 } });
+  assert.deepEqual([house.sent, house.events], [[], []]);
+  await house.fetch(asking, { message: { receivedAtMs: nowMs - 60 * dayMs } });
+  await house.fetch(
+    asking.map((line) => line.replace('<1@', '<2@')),
+    { message: { uniqueId: 'id2', receivedAtMs: 0 } },
+  );
+  assert.equal(house.sent.length, 2);
 });
 
 test('ask: it waits for the user, with what it takes to make it', async () => {

@@ -48,6 +48,8 @@ interface Fetched {
 
 /** A message may lie in its mailbox for so long, and then be fetched once more: ten years. */
 const REMEMBERED_S = 10 * 365 * 86_400;
+/** A new device fetches all there is: nobody waits for receipts of what came long ago. 60 days. */
+const OLDEST_MS = 60 * 86_400_000;
 /** Of headers that are being looked after; beyond it a message passes without. */
 const MOST_UNDER_WAY = 256;
 
@@ -64,6 +66,11 @@ export function createReceipts(options: ReceiptsOptions): ReceiptSending {
       .catch((cause: unknown) => log.error('mdn.failed', { ...factsOf(fetched), cause }))
       .finally(() => underWay.delete(work));
     underWay.add(work);
+  }
+
+  /** Not where somebody has read it elsewhere, or in an earlier session. */
+  function mayBeNew({ receivedAtMs, wasRead }: MaildropMessage): boolean {
+    return wasRead !== true && (receivedAtMs === 0 || options.now() - receivedAtMs <= OLDEST_MS);
   }
 
   async function lookAfter(fetched: Fetched): Promise<void> {
@@ -122,8 +129,7 @@ export function createReceipts(options: ReceiptsOptions): ReceiptSending {
       if (policy === 'never') return undefined;
       return {
         watch(message, octets) {
-          // Somebody has read it elsewhere, or in an earlier session: this isn't the first time.
-          if (message.wasRead === true) return { octets, sent() {} };
+          if (!mayBeNew(message)) return { octets, sent() {} };
           let seen: { readonly header: Buffer; readonly whole: boolean } | undefined;
           return {
             octets: tapHeader(octets, MOST_HEADER, (header, whole) => {

@@ -25,7 +25,7 @@ const value = (said: string) => Buffer.concat([u8(0), text(said)]);
 /** @param opening `none`, or `open` with messages and octets of the listing */
 const admitted = (who: Buffer, opening: Buffer) => frame(answer.admitted, Buffer.concat([who, u8(0), u32(0), opening]));
 const opened = (messages: number, octets: number) => Buffer.concat([u8(1), u32(messages), u32(octets)]);
-const entry = (id: string, octets: number) => Buffer.concat([f64(octets), f64(0), u8(id.length), Buffer.from(id, 'latin1')]);
+const entry = (id: string, octets: number) => Buffer.concat([f64(octets), f64(0), u8(0), u8(id.length), Buffer.from(id, 'latin1')]);
 const listed = (...entries: readonly Buffer[]) =>
   Buffer.concat([
     admitted(account('eve', 'attacker.dk'), opened(entries.length, Buffer.concat(entries).length)),
@@ -55,7 +55,7 @@ const logins: readonly [octets: Buffer, reply: string][] = [
   // Listings.
   [admitted(account('eve', 'attacker.dk'), opened(0xffff_ffff, 0xffff_ffff)), lookUpFails],
   [admitted(account('eve', 'attacker.dk'), opened(1, 0)), lookUpFails],
-  [Buffer.concat([admitted(account('eve', 'attacker.dk'), opened(1, 19)), frame(answer.listing, Buffer.alloc(40))]), lookUpFails],
+  [Buffer.concat([admitted(account('eve', 'attacker.dk'), opened(1, 20)), frame(answer.listing, Buffer.alloc(40))]), lookUpFails],
   ...['', 'a b', 'a\r\nb', '\x7f', '\xe6', 'x'.repeat(71)].map((id): [Buffer, string] => [listed(entry(id, 1)), lookUpFails]),
   ...[-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60].map((octets): [Buffer, string] => [listed(entry('a', octets)), lookUpFails]),
   // Sentences: those of ours only, and each one line.
