@@ -5,6 +5,7 @@
 import type { DomainName } from '../model/address.ts';
 import type { Account, Directory } from '../model/directory.ts';
 import { Fault } from '../model/fault.ts';
+import type { Mailbox } from '../model/mailbox.ts';
 import type { MaildropStore } from '../model/maildrop.ts';
 import { type Octets, PiecesLater } from '../model/octets.ts';
 import type { DomainUsages, Quota } from '../model/quota.ts';
@@ -33,21 +34,23 @@ export function createQuota(options: QuotaOptions): Quota {
     return (await directory.domain(name))?.quotaOctets ?? options.domainOctets;
   }
 
-  /** How much more there is room for, and the mailbox's own limit. @throws Fault over-quota, temporary */
-  async function room(account: Account, octets: number): Promise<{ readonly left: number; readonly limit: number | undefined }> {
+  /** How much more there is room for; and what the mailbox holds, where it has a limit of its own. @throws Fault over-quota, temporary */
+  async function room(account: Account, octets: number): Promise<{ readonly left: number; readonly limited: Limited | undefined }> {
     const { mailbox } = account;
-    const limit = mailboxLimit(account);
-    let left = Number.POSITIVE_INFINITY;
-    if (limit !== undefined) {
-      const usage = await store.usage(mailbox);
-      warning?.seen(mailbox, usage.octets, limit);
-      left = limit - usage.octets;
-    }
-    requireRoom(left, octets, 'the mailbox is full');
-    if (mailbox.domain === undefined) return { left, limit };
+    const limited = await limitedBy(mailboxLimit(account), mailbox);
+    const inMailbox = limited === undefined ? Number.POSITIVE_INFINITY : limited.limit - limited.octets;
+    requireRoom(inMailbox, octets, 'the mailbox is full');
+    if (mailbox.domain === undefined) return { left: inMailbox, limited };
     const inDomain = await roomInDomain(mailbox.domain, octets);
     requireRoom(inDomain, octets, 'the domain has no room left');
-    return { left: Math.min(left, inDomain), limit };
+    return { left: Math.min(inMailbox, inDomain), limited };
+  }
+
+  async function limitedBy(limit: number | undefined, mailbox: Mailbox): Promise<Limited | undefined> {
+    if (limit === undefined) return undefined;
+    const { octets } = await store.usage(mailbox);
+    warning?.seen(mailbox, octets, limit);
+    return { limit, octets };
   }
 
   async function roomInDomain(name: DomainName, octets: number): Promise<number> {
@@ -74,15 +77,20 @@ export function createQuota(options: QuotaOptions): Quota {
       const { mailbox } = account;
       const isHere = Symbol.iterator in message;
       let length = isHere ? lengthOf(message) : 0;
-      const { left, limit } = await room(account, length);
+      const { left, limited } = await room(account, length);
       const passed = (octets: number): void => {
         length = octets;
       };
       await store.deliver(mailbox, isHere || left === Number.POSITIVE_INFINITY ? message : within(left, message, passed), envelope);
       if (mailbox.domain !== undefined) domains.add(mailbox.domain, length);
-      if (limit !== undefined) await warning?.filled(account, limit);
+      if (limited !== undefined) await warning?.filled(account, limited.octets + length, limited.limit);
     },
   };
+}
+
+interface Limited {
+  readonly limit: number;
+  readonly octets: number;
 }
 
 /** A mailbox at its limit is full, whatever it is asked for. */

@@ -43,7 +43,6 @@ function house({
   const front = () =>
     createQuotaWarning({
       store: {
-        usage: async () => ({ octets: state.octets }),
         async deliver(mailbox, message, envelope) {
           await deliver?.();
           const pieces: Uint8Array[] = [];
@@ -67,7 +66,7 @@ function house({
   ): Promise<void> {
     warning.seen(abc, state.octets, 1000);
     state.octets = octets;
-    await warning.filled(account(language), 1000);
+    await warning.filled(account(language), octets, 1000);
   }
   const warnings = front();
   return { mails, events, state, fill, front };
@@ -115,7 +114,7 @@ test('deliveries at the same time, of one front and of two, are one crossing', a
   for (const warning of [one, one, other]) warning.seen(abc, 100, 1000);
   state.octets = 990;
   const account: Account = { mailbox: abc, services: new Set(['receive']), language: undefined };
-  await Promise.all([one.filled(account, 1000), one.filled(account, 1000), other.filled(account, 1000)]);
+  await Promise.all([one.filled(account, 990, 1000), one.filled(account, 990, 1000), other.filled(account, 990, 1000)]);
   assert.equal(mails.length, 1);
 });
 

@@ -10,7 +10,7 @@ import { formatSize } from '../model/sizeText.ts';
 import type { Speaker } from '../texts/speaker.ts';
 
 export interface QuotaWarningOptions {
-  readonly store: Pick<MaildropStore, 'deliver' | 'usage'>;
+  readonly store: Pick<MaildropStore, 'deliver'>;
   readonly once: OnceMemory;
   /** Of the limit; 0: nobody is warned. */
   readonly percent: number;
@@ -27,8 +27,8 @@ export interface QuotaWarningOptions {
 export interface QuotaWarning {
   /** What a mailbox holds, before a message comes. */
   seen(mailbox: Mailbox, octets: number, limit: number): void;
-  /** A message has come. Never rejects. */
-  filled(account: Account, limit: number): Promise<void>;
+  /** A message has come, and with it the mailbox holds so much. Never rejects. */
+  filled(account: Account, octets: number, limit: number): Promise<void>;
 }
 
 const KEY = 'nearly full';
@@ -40,7 +40,7 @@ const MOST_SEEN = 10_000;
 
 /** Once for each time that the mailbox gets over the mark. */
 export function createQuotaWarning(options: QuotaWarningOptions): QuotaWarning {
-  const { store, once, percent, log } = options;
+  const { once, percent, log } = options;
   /** Seen below the mark, and not over it since. */
   const below = new Set<string>();
   const markOf = (limit: number) => (percent === 0 ? Number.POSITIVE_INFINITY : Math.ceil((limit * percent) / 100));
@@ -54,10 +54,9 @@ export function createQuotaWarning(options: QuotaWarningOptions): QuotaWarning {
       if (below.size > MOST_SEEN && oldest !== undefined) below.delete(oldest);
     },
 
-    async filled(account, limit) {
+    async filled(account, octets, limit) {
       const { mailbox } = account;
       try {
-        const { octets } = await store.usage(mailbox);
         if (octets < markOf(limit)) return;
         const hasCrossed = below.delete(mailbox.name);
         if (!(await once.first(mailbox, 'quota-warning', KEY, hasCrossed ? SAME_CROSSING_S : LASTS_S))) return;
@@ -73,7 +72,7 @@ export function createQuotaWarning(options: QuotaWarningOptions): QuotaWarning {
   async function warn({ mailbox, language }: Account, octets: number, limit: number): Promise<void> {
     const receivedAt = new Date(options.now());
     const message = warningMessage(options, mailbox.name, language, { octets, limit, receivedAt });
-    await store.deliver(mailbox, [message], { sender: '', recipient: mailbox.name, originalRecipient: mailbox.name, receivedAt });
+    await options.store.deliver(mailbox, [message], { sender: '', recipient: mailbox.name, originalRecipient: mailbox.name, receivedAt });
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { newName, readName, withSeen } from './names.ts';
+import { newName, readName, sizeIn, withSeen } from './names.ts';
 
 test('names of several programs', () => {
   const facts = (name: string) => {
@@ -73,4 +73,24 @@ test('new names differ, say when, and sort as they were given', () => {
   );
   assert.equal(new Set(times).size, 50);
   assert.equal(Math.floor((times[0] ?? 0) / 1000), at);
+});
+
+test('the size alone is the one that the whole reading finds', () => {
+  for (const name of [
+    '1.M1P1.h,S=12,W=13',
+    '1.M1P1.h,S=12,W=13:2,S',
+    '1.M1P1.h,W=13,S=12:2,',
+    '1.M1P1.h,S=12',
+    '1.M1P1.h,S=0:2,S',
+    '1.M1P1.h,S=123456789012345',
+    '1.M1P1.h,S=1234567890123456',
+    '1.M1P1.h,S=',
+    '1.M1P1.h,S=x',
+    '1.M1P1.h,S=12x',
+    '1.M1P1.h,S=-1',
+    '1.M1P1.h,W=13',
+    '1.M1P1.h',
+    '',
+  ])
+    assert.equal(sizeIn(name), readName(name).size, name);
 });

@@ -21,11 +21,11 @@ const SIZE = /,S=(\d{1,15})(?=,|$)/;
 const WIRE_SIZE = /,W=(\d{1,15})(?=,|$)/;
 /** Dovecot and we write `M…P…`, Postfix `V…I…M…`, qmail a process id. */
 const TIME = /^(\d{9,10})\.(?:[^.]*?M(\d{1,6})(?!\d))?/;
+const ZERO = 0x30;
 const UNIQUE_ID = /^[\x21-\x7e]{1,70}$/;
 
 export function readName(name: string): NameFacts {
-  const colon = name.indexOf(':');
-  const base = colon === -1 ? name : name.slice(0, colon);
+  const base = baseOf(name);
   const sizes = readSizes(base);
   const time = TIME.exec(base);
   return {
@@ -34,6 +34,28 @@ export function readName(name: string): NameFacts {
     octets: sizes.octets,
     receivedAtUs: time === null ? undefined : Number(time[1]) * 1_000_000 + Number(time[2] ?? 0),
   };
+}
+
+/** Without what comes after `:`, the same in new/ and cur/. */
+export function baseOf(name: string): string {
+  const colon = name.indexOf(':');
+  return colon === -1 ? name : name.slice(0, colon);
+}
+
+/** `,S=` alone, for who has many names and no other use for them. */
+export function sizeIn(name: string): number | undefined {
+  const start = name.indexOf(',S=');
+  if (start === -1) return undefined;
+  const from = start + 3;
+  let size = 0;
+  let at = from;
+  for (; at < name.length; at++) {
+    const digit = name.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) break;
+    size = size * 10 + digit;
+  }
+  const isWhole = at === name.length || name[at] === ',' || name[at] === ':';
+  return isWhole && at > from && at - from <= 15 ? size : undefined;
 }
 
 /** `rest`: the name without them. */

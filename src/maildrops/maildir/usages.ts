@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Usage } from '../../model/maildrop.ts';
 import type { Disk, FileStats } from '../../os/disk.ts';
 import { isMessage, isOlder, requireOwn, sameStamp, stampsOf } from './folders.ts';
-import { readName } from './names.ts';
+import { baseOf, sizeIn } from './names.ts';
 
 export interface UsagesOptions {
   readonly disk: Disk;
@@ -73,8 +73,14 @@ export class Usages {
     let looked = 0;
     for (const name of disk.readdir(path)) {
       if (!isMessage(name)) continue;
-      const { size: told, uniqueId } = readName(name);
-      let size = told ?? before?.sizes.get(uniqueId) ?? other?.sizes.get(uniqueId);
+      const told = sizeIn(name);
+      if (told !== undefined) {
+        octets += told;
+        messages += 1;
+        continue;
+      }
+      const base = baseOf(name);
+      let size = before?.sizes.get(base) ?? other?.sizes.get(base);
       if (size === undefined) {
         looked += 1;
         if (looked % BATCH === 0) await setImmediate();
@@ -83,7 +89,7 @@ export class Usages {
         if (stats?.isFile() !== true) continue;
         size = stats.size;
       }
-      if (told === undefined) sizes.set(uniqueId, size);
+      sizes.set(base, size);
       octets += size;
       messages += 1;
     }
