@@ -5,15 +5,16 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Owner } from './mailboxes.ts';
+import { loginsInTurn, type Owner, ownedDomains } from './mailboxes.ts';
 import { startPostkasse } from './postkasse.ts';
 import { cpuSeconds, measure, memoryOf } from './processTree.ts';
 import type { Cell, Table } from './table.ts';
 
 const domainCount = 10_000;
 const aliasCount = 100;
-const questions = 100_000;
+const questions = 50_000;
 const connections = 16;
+const owners = 4;
 
 const owner: Owner = process.getuid?.() === 0 ? { uid: 8, gid: 8 } : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
@@ -23,6 +24,7 @@ export async function benchLookups(): Promise<Table> {
   const rows: Cell[][] = [];
   try {
     await measurePostkasse(root, rows);
+    if (process.getuid?.() === 0) await measureOwners(root, rows);
     await measureNothing(join(root, 'nothing'), rows);
     measurePostmap(root, rows);
   } finally {
@@ -73,6 +75,30 @@ async function measurePostkasse(root: string, rows: Cell[][]): Promise<void> {
       const { seconds, cpuSeconds: cpu } = await measure(peer.pid, () => ask(socket, count, (n) => `${map} ${key(n)}`));
       rows.push(['postkasse', `${map}: ${name}`, count / seconds, (cpu * 1e6) / count, memoryOf(peer.pid).pssKb / 1024]);
     }
+  } finally {
+    await peer.stop();
+  }
+}
+
+/** The same where each domain has an owner of its own, whose worker is asked. */
+async function measureOwners(root: string, rows: Cell[][]): Promise<void> {
+  const dir = join(root, 'owners');
+  const domains = ownedDomains(owners, owners * 100);
+  const logins = loginsInTurn(domains);
+  const socket = join(dir, 'run', 'lookups');
+  const settings = `[[listen]]\nprotocol = "socketmap"\naddress = "unix:${socket}"\n`;
+  const peer = await startPostkasse({ dir, spool: join(root, 'spool'), format: 'maildir', owner, domains }, { settings });
+  try {
+    const question = (n: number) => `mailboxes ${logins[n % logins.length]?.user}`;
+    await ask(socket, questions / 5, question);
+    const { seconds, cpuSeconds: cpu } = await measure(peer.pid, () => ask(socket, questions, question));
+    rows.push([
+      `postkasse, ${owners} owners`,
+      'mailboxes: an account',
+      questions / seconds,
+      (cpu * 1e6) / questions,
+      memoryOf(peer.pid).pssKb / 1024,
+    ]);
   } finally {
     await peer.stop();
   }

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { LogFields } from '../model/log.ts';
 import { silent } from '../model/log.ts';
+import { noPolicyCounts } from '../model/report.ts';
 import { lookupsOf, served, speaker } from './fakes.test.ts';
+import { policyDialogue } from './policy.ts';
 import type { QuestionDialogue } from './questions.ts';
 import { netstring, socketmapDialogue } from './socketmap.ts';
-import { cutLine } from './tcpTable.ts';
+import { cutLine, tcpTableDialogue } from './tcpTable.ts';
 
 /** Lines that are answered when the test says so, or at once by themselves. */
 function slow() {
@@ -187,23 +190,102 @@ test('stop cuts off what takes longer than its grace', async (t) => {
   await client.closed;
 });
 
-test('random octets in random pieces: each connection ends or waits, and the next one is served', async (t) => {
-  const { connect } = await served(t, socketmapDialogue(lookupsOf({ a: '1' }), speaker));
-  const piece = fc.oneof(
-    fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets)),
-    fc.constantFrom('9:aliases a,', '99999', '100000:', '9:', 'aliases a', ',', '0:,').map((text) => Buffer.from(text)),
-  );
-  await fc.assert(
-    fc.asyncProperty(fc.array(piece, { maxLength: 8 }), async (pieces) => {
-      const client = await connect();
-      for (const octets of pieces) client.write(octets);
-      client.socket.end();
-      await client.closed;
-      const next = await connect();
-      next.write(netstring('aliases a'));
-      assert.equal(await next.read(7), String(netstring('OK 1')));
-      next.socket.destroy();
-    }),
-    { numRuns: 100 },
-  );
+const refuser = {
+  hostedName: async () => undefined,
+  hostedDomain: async () => undefined,
+  resolve: () => assert.fail(),
+  loginsOf: async () => [],
+  addressOf: () => '',
+};
+const policy = policyDialogue({
+  rules: { permitsRecentLogins: true, checksSenders: true },
+  addresses: refuser,
+  recentLogins: { has: () => false },
+  speaker,
+  counts: noPolicyCounts(),
+  log: silent,
 });
+const dialogues: readonly [name: string, dialogue: QuestionDialogue, question: string, answer: string, pieces: readonly string[]][] = [
+  [
+    'socketmap',
+    socketmapDialogue(lookupsOf({ a: '1' }), speaker),
+    '9:aliases a,',
+    '4:OK 1,',
+    ['99999', '100000:', '9:', 'aliases a', ',', '0:,'],
+  ],
+  ['tcp_table', tcpTableDialogue('aliases', lookupsOf({ a: '1' }), speaker), 'get a\n', '200 1\n', ['get ', '%41', '%', 'put a b\n', '\n']],
+  [
+    'policy',
+    policy,
+    'request=smtpd_access_policy\n\n',
+    'action=DUNNO\n\n',
+    ['request=smtpd_access_policy\n', 'protocol_state=RCPT\n', 'recipient=a@b\n', '\n', '=', 'a=b'],
+  ],
+];
+
+for (const [name, dialogue, question, answer, pieces] of dialogues) {
+  test(`${name}: random octets in random pieces: each connection ends or waits, and the next one is served`, async (t) => {
+    const { connect } = await served(t, dialogue);
+    const piece = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets)),
+      fc.constantFrom(question, ...pieces).map((text) => Buffer.from(text)),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 8 }), async (all) => {
+        const client = await connect();
+        for (const octets of all) client.write(octets);
+        client.socket.end();
+        await client.closed;
+        const next = await connect();
+        next.write(question);
+        assert.equal(await next.read(answer.length), answer);
+        next.socket.destroy();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test(`${name}: what never ends is cut off`, async (t) => {
+    const { connect, server } = await served(t, dialogue);
+    const client = await connect();
+    // A netstring of the longest length that never gets its comma, or a line without an end.
+    client.write(name === 'socketmap' ? '100000:' : '');
+    const more = Buffer.alloc(16_384, 'x');
+    while (!client.socket.destroyed) {
+      if (!client.socket.write(more)) await Promise.race([client.closed, once(client.socket, 'drain').catch(() => undefined)]);
+      await turn();
+    }
+    assert.equal(server.counts().malformed, 1);
+  });
+}
+
+test('a client that asks on and on without reading what it is told fills its own buffers', async (t) => {
+  let answered = 0;
+  const large = Buffer.alloc(65_536, 'x');
+  const dialogue: QuestionDialogue = {
+    cut: cutLine,
+    async answer() {
+      answered++;
+      return large;
+    },
+    late: () => large,
+  };
+  const { connect } = await served(t, dialogue);
+  const client = await connect();
+  client.socket.pause();
+  client.write('x\n'.repeat(500));
+  let before = -1;
+  for (let quiet = 0; quiet < 200; quiet++) {
+    if (answered !== before) quiet = 0;
+    before = answered;
+    await turn();
+  }
+  assert.ok(answered > 0 && answered < 500, String(answered));
+  client.socket.resume();
+  assert.equal((await client.read(500 * large.length)).length, 500 * large.length);
+});
+
+/** Of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
