@@ -80,9 +80,10 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 
 /** Spares taking apart most of the others: what is asked for stands there as JSON writes it. */
 function mayMatch(line: string, { id, recipient }: TraceQuery): boolean {
-  return [id, recipient].every(
-    (wanted) => wanted === undefined || /[^\w.@+-]/.test(wanted) || line.toLowerCase().includes(wanted.toLowerCase()),
-  );
+  return [bare(id), recipient].every((wanted) => {
+    const isPlain = wanted !== undefined && /^[\w.@+$=-]+$/.test(wanted);
+    return !isPlain || line.toLowerCase().includes(wanted.toLowerCase());
+  });
 }
 
 function matches(record: TraceRecord, { id, recipient, sinceMs }: TraceQuery): boolean {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parseDomainName } from '../../model/address.ts';
-import type { Arrival, Directory, Proof, Service } from '../../model/directory.ts';
+import type { Arrival, Proof, Service } from '../../model/directory.ts';
 import { Fault } from '../../model/fault.ts';
 import type { LogFields } from '../../model/log.ts';
 import { createPasswdDirectory, type PasswdDirectoryOptions } from './index.ts';
@@ -13,7 +13,7 @@ export const nowhere: Arrival = { localAddress: undefined, serverName: undefined
 
 export interface House {
   readonly root: string;
-  readonly directory: Directory;
+  readonly directory: ReturnType<typeof createPasswdDirectory>;
   /** Events of the log, file names without the root. */
   readonly events: LogFields[];
   write(path: string, text: string | Buffer): void;

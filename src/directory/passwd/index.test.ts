@@ -322,6 +322,28 @@ test('system users, where they may log in: default domain stripped (A43), root n
   assert.deepEqual([...directory.proofKinds(nowhere)], ['password']);
 });
 
+test('everybody of a domain whose mail this process may touch, with the place of their mail; nobody of a domain that is none', async (t) => {
+  const lines = [
+    'abc:{PLAIN}x:601:100::.:',
+    '# ny:',
+    'Kvt:{PLAIN}x:601:100::/home/kvt/:',
+    'no line',
+    'two:{PLAIN}x',
+    'other:{PLAIN}x:602:100::.:',
+    'root:{PLAIN}x:0:0::.:',
+  ];
+  const { directory } = openHouse(t, { 'kvt.dk/passwd': lines.map((line) => `${line}\n`).join('') });
+  assert.deepEqual(
+    (await directory.mailboxes(domain('kvt.dk'))).map(({ name, home, owner }) => [name, home, owner?.uid]),
+    [
+      ['abc@kvt.dk', undefined, 601],
+      ['kvt@kvt.dk', '/home/kvt', 601],
+      ['two@kvt.dk', undefined, undefined],
+    ],
+  );
+  assert.deepEqual(await directory.mailboxes(domain('other.example')), []);
+});
+
 test('without virtual domains the house is still a house (A44)', async (t) => {
   const hostUsers = { find: (name: string) => (name === 'jens' ? jens : undefined), check: async () => true };
   const { login, directory } = openHouse(t, {}, { systemUsers: hostUsers, defaultDomain: undefined, root: '/nonexistent' });
