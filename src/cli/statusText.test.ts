@@ -69,6 +69,7 @@ since the start
   recipients to be tried again            8
   recipients failed                       1
   recipients refused                      9
+  recipients without room                 4
   questions of Postfix answered         104
   questions of Postfix put off            6
   connections accepted                  121
@@ -135,6 +136,7 @@ siden starten
   modtagere, der prøves igen                   0
   modtagere, det mislykkedes for               0
   modtagere afvist                             0
+  modtagere uden plads                         0
   spørgsmål fra Postfix besvaret               0
   spørgsmål fra Postfix udsat                  0
   forbindelser modtaget                        0

@@ -132,6 +132,7 @@ function counters({ counts, supervisor, workers: all }: HouseReport, say: Say): 
       ['recipients to be tried again', deliveries.failedTemporarily + deliveries.deferred],
       ['recipients failed', deliveries.failedPermanently],
       ['recipients refused', deliveries.refused],
+      ['recipients without room', deliveries.overQuota],
       ['questions of Postfix answered', answered],
       ['questions of Postfix put off', questions.lookups.deferred + questions.policy.deferred + questions.late],
       ['connections accepted', added(accepted)],

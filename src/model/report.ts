@@ -56,6 +56,8 @@ export type DeliveryCounts = {
   /** RCPT answered with 4xx or 5xx. */
   deferred: number;
   refused: number;
+  /** Of all these, those for whom there was no room by rule. */
+  overQuota: number;
 };
 
 /** What our tables told Postfix. Written to as it asks. */
@@ -241,7 +243,7 @@ export function noAuthCounts(): AuthCounts {
 }
 
 export function noDeliveryCounts(): DeliveryCounts {
-  return { messages: 0, octets: 0, delivered: 0, failedTemporarily: 0, failedPermanently: 0, deferred: 0, refused: 0 };
+  return { messages: 0, octets: 0, delivered: 0, failedTemporarily: 0, failedPermanently: 0, deferred: 0, refused: 0, overQuota: 0 };
 }
 
 export function noLookupCounts(): LookupCounts {

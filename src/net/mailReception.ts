@@ -170,6 +170,7 @@ export class MailReception {
   #noteRefused(recipient: Resolved, { sender }: Accepted, session: SMTPServerSession, fault: Fault): void {
     const { log } = this.#options;
     const fields = { session: session.id, recipient: recipient.address, sender, ...whyOf(fault) };
+    this.#countRoom(fault);
     if (replyTo(fault, this.#options.speaker).code < 500) {
       this.counts.deferred++;
       log.warn(`${this.#service}.deferred`, fields);
@@ -239,6 +240,7 @@ export class MailReception {
     };
     if (recipient !== undefined) this.#trace(told, recipient, { fault, ms });
     if (fault) {
+      this.#countRoom(fault);
       if (replyTo(fault, this.#options.speaker).code < 500) this.counts.failedTemporarily++;
       else this.counts.failedPermanently++;
       log.warn(`${this.#service}.failed`, { ...fields, ...whyOf(fault) });
@@ -246,6 +248,10 @@ export class MailReception {
       this.counts.delivered++;
       log.info(`${this.#service}.delivered`, fields);
     }
+  }
+
+  #countRoom(fault: Fault): void {
+    if (fault.kind === 'over-quota' || (fault instanceof Undeliverable && fault.status.endsWith('.2.2'))) this.counts.overQuota++;
   }
 
   #trace(

@@ -147,6 +147,12 @@ export const metricTable: readonly Metric[] = [
     ],
   ),
   counter(
+    'postkasse_over_quota_total',
+    [],
+    'Recipients of all these for whom a mailbox or its domain had no room, at RCPT and after DATA.',
+    ({ counts }) => [[counts.fronts.deliveries.overQuota]],
+  ),
+  counter(
     'postkasse_lookups_total',
     ['outcome'],
     'Questions of Postfix to a table. Outcome deferred: not known at the moment, Postfix asks again.',

@@ -87,6 +87,7 @@ test('every figure of a house', async () => {
     ['postkasse_deliveries_total{outcome="failed"}', 1],
     ['postkasse_recipients_refused_total{outcome="deferred"}', 6],
     ['postkasse_recipients_refused_total{outcome="refused"}', 9],
+    ['postkasse_over_quota_total', 4],
     ['postkasse_lookups_total{outcome="found"}', 50],
     ['postkasse_lookups_total{outcome="not-found"}', 25],
     ['postkasse_lookups_total{outcome="deferred"}', 3],

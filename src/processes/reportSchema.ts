@@ -52,6 +52,7 @@ const frontCounts = z.strictObject({
     failedPermanently: count,
     deferred: count,
     refused: count,
+    overQuota: count,
   }),
   questions: z.strictObject({
     lookups: z.strictObject({ found: count, notFound: count, deferred: count }),

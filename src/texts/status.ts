@@ -77,6 +77,7 @@ export const status = {
   'recipients failed': { da: 'modtagere, det mislykkedes for', de: 'Empfänger gescheitert' },
   'questions of Postfix answered': { da: 'spørgsmål fra Postfix besvaret', de: 'Fragen von Postfix beantwortet' },
   'questions of Postfix put off': { da: 'spørgsmål fra Postfix udsat', de: 'Fragen von Postfix vertagt' },
+  'recipients without room': { da: 'modtagere uden plads', de: 'Empfänger ohne Platz' },
   'recipients refused': { da: 'modtagere afvist', de: 'Empfänger abgewiesen' },
   'connections accepted': { da: 'forbindelser modtaget', de: 'Verbindungen angenommen' },
   'connections turned away': { da: 'forbindelser afvist', de: 'Verbindungen abgewiesen' },

@@ -18,7 +18,16 @@ export const frontCounts: FrontCounts = {
     expired: 8,
   },
   smtpAuth: { logins: 21, failures: { auth: 10, throttled: 9, temporary: 8, permanent: 7 } },
-  deliveries: { messages: 12, octets: 70_000, delivered: 14, failedTemporarily: 2, failedPermanently: 1, deferred: 6, refused: 9 },
+  deliveries: {
+    messages: 12,
+    octets: 70_000,
+    delivered: 14,
+    failedTemporarily: 2,
+    failedPermanently: 1,
+    deferred: 6,
+    refused: 9,
+    overQuota: 4,
+  },
   questions: {
     lookups: { found: 50, notFound: 25, deferred: 3 },
     policy: { neutral: 20, permitted: 2, rejected: 7, deferred: 1 },
