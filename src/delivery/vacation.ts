@@ -41,6 +41,7 @@ export function judgeVacation(question: VacationQuestion): VacationVerdict {
 }
 
 function notNow({ vacation: { from, until, timeZone }, now }: VacationQuestion): string | undefined {
+  if (from === undefined && until === undefined) return undefined;
   const today = dayAt(now, timeZone);
   if (from !== undefined && today < from) return 'not away yet';
   return until !== undefined && today > until ? 'back again' : undefined;
