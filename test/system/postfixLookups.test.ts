@@ -215,9 +215,10 @@ test('what can not be told just now is put off, and so is everything while we ar
     for (const reply of await rcpt(port, ['abc@kvt.dk', 'nobody@kvt.dk'])) assert.match(reply, /^45\d 4\.3\./, String(port));
   }
   server = await server.restart();
-  assert.deepEqual(await rcpt(postfix.port, ['abc@kvt.dk', 'nobody@kvt.dk']), [
+  // Other addresses: that it couldn't tell the domain of one, an smtpd remembers for as long as it lives.
+  assert.deepEqual(await rcpt(postfix.port, ['abc+back@kvt.dk', 'nobody+back@kvt.dk']), [
     '250 2.1.5 Ok',
-    '550 5.1.1 <nobody@kvt.dk>: Recipient address rejected: User unknown in virtual mailbox table',
+    '550 5.1.1 <nobody+back@kvt.dk>: Recipient address rejected: User unknown in virtual mailbox table',
   ]);
 });
 
