@@ -26,7 +26,7 @@ export class Expansion {
   readonly #way: string[] = [];
 
   constructor(options: ResolverOptions) {
-    this.#options = options;
+    this.#options = { ...options, directory: askedOnce(options.directory) };
   }
 
   get destinations(): readonly Destination[] {
@@ -150,6 +150,21 @@ export class Expansion {
   #add(key: string, destination: Destination): void {
     if (!this.#destinations.has(key)) this.#destinations.set(key, destination);
   }
+}
+
+/** Each domain is asked about once: most ways lead back to the one they come from, and to ask can take a message to its owner's worker. */
+function askedOnce(directory: ResolverOptions['directory']): ResolverOptions['directory'] {
+  const domains = new Map<DomainName, Promise<HostedDomain | undefined>>();
+  return {
+    domain(name) {
+      const asked = domains.get(name) ?? directory.domain(name);
+      domains.set(name, asked);
+      return asked;
+    },
+    account: (address) => directory.account(address),
+    alias: (address) => directory.alias(address),
+    pattern: (address) => directory.pattern(address),
+  };
 }
 
 function inWords(found: Found): string {
