@@ -44,6 +44,7 @@ test('a package: staged, started and stopped by its init script, removed', { ski
     '/etc/pam.d/postkasse',
     '/etc/xinetd.d/postkasse',
     '/usr/bin/postkasse',
+    '/usr/lib/postkasse/bin/deliver.cjs',
     '/usr/lib/postkasse/bin/postkasse',
     '/usr/lib/systemd/system/postkasse.service',
     '/usr/lib/systemd/system/postkasse.socket',

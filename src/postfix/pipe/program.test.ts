@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +162,19 @@ test('whatever ends the program: the mail waits', async (t) => {
   }
   writeFileSync(script, 'process.exit(100)');
   assert.equal((await run([], { program })).status, 0);
+});
+
+test('who hangs is ended before Postfix does it', {
+  skip: existsSync('/usr/bin/timeout') ? false : 'there is no /usr/bin/timeout',
+}, async (t) => {
+  const place = folder(t);
+  const program = join(place, 'bin', 'postkasse');
+  mkdirSync(join(place, 'bin'));
+  // Postfix takes 1000 seconds for enough, and the program 800.
+  writeFileSync(program, readFileSync(join(home, 'bin', 'postkasse'), 'utf8').replace('-s KILL 800', '-s KILL 1'), { mode: 0o755 });
+  symlinkSync(join(home, 'node_modules'), join(place, 'node_modules'));
+  writeFileSync(join(place, 'bin', 'deliver.cjs'), 'for (;;);');
+  assert.deepEqual(await run([], { program }), { status: 75, out: '4.3.0 postkasse deliver ended with status 137\n' });
 });
 
 test('a message that was cut off because its sender died is not delivered', async (t) => {
