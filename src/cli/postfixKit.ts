@@ -7,15 +7,18 @@ import { EX_CONFIG, EX_NOPERM, EX_NOUSER, EX_USAGE } from '../os/exitCodes.ts';
 import { needsOf } from '../postfix/kit/allNeeds.ts';
 import { type Endpoint, type KitDomain, type Listeners, styles } from '../postfix/kit/domains.ts';
 import type { Extra } from '../postfix/kit/extras.ts';
+import { fileFacts, socketFacts, tableFacts } from '../postfix/kit/facts.ts';
 import { readState } from '../postfix/kit/files.ts';
+import type { Facts } from '../postfix/kit/findings.ts';
 import { readExisting, readInstallation } from '../postfix/kit/inspect.ts';
 import { Keeping } from '../postfix/kit/keeping.ts';
 import { chooseMapTypes } from '../postfix/kit/mapTypes.ts';
-import { ownPath } from '../postfix/kit/needs.ts';
+import { type Needs, ownPath } from '../postfix/kit/needs.ts';
 import { makePlan, type Plan } from '../postfix/kit/plan.ts';
 import type { Question } from '../postfix/kit/question.ts';
 import { chosen, noChoices, parseStyles, renderStyles, type StyleChoice, type StyleChoices, styleOf } from '../postfix/kit/styleFile.ts';
 import { type FoundDomains, findDomains } from './kitAccounts.ts';
+import { standardFile } from './settings.ts';
 import { ExitWith, type Terminal } from './terminal.ts';
 
 export interface KitOptions {
@@ -28,6 +31,7 @@ export interface KitOptions {
 
 export interface Gathered {
   readonly question: Question;
+  readonly needs: Needs;
   readonly plan: Plan;
   /** `undefined`: only root may know. */
   readonly keeping: Keeping | undefined;
@@ -48,23 +52,43 @@ export async function gather(settings: Settings, options: KitOptions, terminal: 
   const keeping = keepingOf(installation.configDir);
   if (domains.length === 0 && (keeping?.recorded.size ?? 0) === 0)
     end(terminal.say('no domain has a style: say one with --style {styles}', { styles: styles.join('|') }), EX_USAGE);
+  const listeners = listenersOf(settings);
   const question: Question = {
     installation,
     types,
     domains,
-    listeners: listenersOf(settings),
+    listeners,
     existing: await readExisting(installation, domains),
     recipientDelimiter: settings.delivery.recipientDelimiter,
     homeMailbox: settings.mailboxes.home,
-    deliverCommand: deliverCommand(options.settingsFile),
+    deliverCommand: deliverCommand(options.settingsFile, listeners),
   };
   const needs = needsOf(question, options.extras);
-  return { question, keeping, plan: await makePlan(disk, installation, needs, renderStyles(choices), keeping) };
+  return { question, needs, keeping, plan: await makePlan(disk, installation, needs, renderStyles(choices), keeping) };
 
   function end(line: string, status: number): never {
     terminal.error(`postkasse: ${line}`);
     throw new ExitWith(status);
   }
+}
+
+/** For `findings`. */
+export async function factsOf({ question, plan, needs }: Gathered, settings: Settings): Promise<Facts> {
+  const { files, tables, conflicts } = plan;
+  return {
+    question,
+    changes: files.length,
+    held: files.flatMap(({ path, held }) => (held === undefined ? [] : [{ path, why: held }])),
+    conflicts,
+    sockets: await socketFacts(question),
+    files: await fileFacts(
+      disk,
+      question,
+      needs.forwards.map(({ path }) => path),
+    ),
+    tables: tableFacts(disk, question.installation).filter(({ table }) => files.length === 0 || !tables.includes(table)),
+    maxMessageOctets: settings.delivery.maxMessageOctets,
+  };
 }
 
 /** Only root can put things back, or change them. */
@@ -115,7 +139,16 @@ function endpoint(address: ListenAddress): Endpoint {
   return address.kind === 'unix' ? { kind: 'unix', path: address.path } : { kind: 'tcp', host: address.host, port: address.port };
 }
 
-function deliverCommand(settingsFile: string | undefined): string {
+/** Where the agent looks for the server unless it is told. */
+const usualSocket = '/run/postkasse/lmtp';
+
+/** Nothing in it is anything to a shell, or to the quotes that it stands in. */
+function deliverCommand(file: string | undefined, { lmtp }: Listeners): string {
   const program = join(import.meta.dirname, '..', '..', 'bin', 'postkasse');
-  return settingsFile === undefined ? `${program} deliver` : `${program} deliver -c ${resolve(settingsFile)}`;
+  const socket =
+    lmtp === undefined || (lmtp.kind === 'unix' && lmtp.path === usualSocket)
+      ? []
+      : ['--socket', lmtp.kind === 'unix' ? lmtp.path : `${lmtp.host}:${lmtp.port}`];
+  const config = file === undefined || resolve(file) === standardFile ? [] : ['--config', resolve(file)];
+  return [program, 'deliver', ...socket, ...config].join(' ');
 }

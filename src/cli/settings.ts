@@ -6,7 +6,7 @@ import * as exitCodes from '../os/exitCodes.ts';
 import { createSpeaker, type Phrasebook } from '../texts/speaker.ts';
 import { ExitWith, type Terminal } from './terminal.ts';
 
-const standardFile = '/etc/postkasse/postkasse.toml';
+export const standardFile = '/etc/postkasse/postkasse.toml';
 
 export interface ConfigOption {
   readonly config?: string;

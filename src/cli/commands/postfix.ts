@@ -6,12 +6,13 @@ import { EX_NOPERM } from '../../os/exitCodes.ts';
 import { applyPlan, ChangedMeanwhile, changedSince, rollBack } from '../../postfix/kit/apply.ts';
 import { styles } from '../../postfix/kit/domains.ts';
 import { type Extra, extras } from '../../postfix/kit/extras.ts';
+import { findings } from '../../postfix/kit/findings.ts';
 import { readInstallation } from '../../postfix/kit/inspect.ts';
 import { diffOf, isEmpty, type Plan } from '../../postfix/kit/plan.ts';
 import { isStyleChoice, type StyleChoice } from '../../postfix/kit/styleFile.ts';
 import { openHouse } from '../house.ts';
 import { readDomainFiles } from '../kitAccounts.ts';
-import { gather, type KitOptions, keepingOf, requireRoot } from '../postfixKit.ts';
+import { factsOf, gather, type KitOptions, keepingOf, requireRoot } from '../postfixKit.ts';
 import { type ConfigOption, settingsFile, settingsOf, withConfig } from '../settings.ts';
 import { ExitWith, type Terminal } from '../terminal.ts';
 
@@ -58,6 +59,17 @@ export function postfixCommands(program: Command, terminal: Terminal): void {
         terminal.error(terminal.say('{path} was changed by somebody else just now; look at the plan again', { path: error.path }));
         throw new ExitWith(FOUND);
       }
+    });
+
+  shared(postfix.command('check'))
+    .description('find what is wrong with Postfix and what it needs of us, as far as it can be seen; status 1 when there is something')
+    .action(async (written: Written) => {
+      const settings = settingsOf(written, terminal);
+      const gathered = await gather(settings, kitOptions(written), terminal);
+      const found = findings(await factsOf(gathered, settings));
+      for (const { text: sentence, values } of found) terminal.out(terminal.say(sentence, values));
+      if (found.length > 0) throw new ExitWith(FOUND);
+      terminal.out(terminal.say('no findings'));
     });
 
   postfix

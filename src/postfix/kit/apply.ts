@@ -13,6 +13,9 @@ import { output, run } from './programs.ts';
 /** Told of each thing done, as a line for a person: a path, or a command. */
 export type Told = (what: string) => void;
 
+/** Has a Postfix that runs read its settings anew. */
+export type Reload = (configDir: string, told: Told) => Promise<void>;
+
 /** A file was changed by somebody else between the look and the writing. */
 export class ChangedMeanwhile extends Error {
   readonly path: string;
@@ -23,7 +26,14 @@ export class ChangedMeanwhile extends Error {
 }
 
 /** @throws ChangedMeanwhile, Fault; what was done until then is known to `keeping`, and doing it again goes on from there */
-export async function applyPlan(disk: Disk, plan: Plan, keeping: Keeping, now: Date, told: Told): Promise<void> {
+export async function applyPlan(
+  disk: Disk,
+  plan: Plan,
+  keeping: Keeping,
+  now: Date,
+  told: Told,
+  reload: Reload = reloadPostfix,
+): Promise<void> {
   const { files, tables, installation } = plan;
   if (files.length > 0) await keeping.keep(files, now);
   for (const change of files.filter(({ kind }) => kind !== 'settings').filter(({ text }) => text !== undefined))
@@ -50,16 +60,27 @@ export async function changedSince(disk: Disk, files: readonly KeptFile[]): Prom
 }
 
 /** The last generation's files as they were. False: there is none. @throws Fault; doing it again goes on from there */
-export async function rollBack(disk: Disk, configDir: string, keeping: Keeping, told: Told): Promise<boolean> {
+export async function rollBack(
+  disk: Disk,
+  configDir: string,
+  keeping: Keeping,
+  told: Told,
+  reload: Reload = reloadPostfix,
+): Promise<boolean> {
   const { latest } = keeping;
-  if (latest === undefined) return false;
+  const folder = ownPath(configDir, '').slice(0, -1);
+  if (latest === undefined) {
+    keeping.clear();
+    removeIfEmpty(disk, folder);
+    return false;
+  }
   // All copies are looked at before anything is put back.
   const kept = latest.files.map((file) => ({ file, octets: file.before === null ? undefined : keeping.copyOf(file) }));
   const isSettings = ({ file }: (typeof kept)[number]) => file.kind === 'settings';
   for (const { file, octets } of [...kept.filter(isSettings).reverse(), ...kept.filter((one) => !isSettings(one))])
     await restore(disk, file, octets, configDir, told);
   await keeping.forget(latest);
-  if (keeping.latest === undefined) removeIfEmpty(disk, ownPath(configDir, '').slice(0, -1));
+  if (keeping.latest === undefined) removeIfEmpty(disk, folder);
   await reload(configDir, told);
   return true;
 }
@@ -125,7 +146,7 @@ function removeIfEmpty(disk: Disk, folder: string): void {
 }
 
 /** Only a Postfix that runs has anything to read anew. */
-async function reload(configDir: string, told: Told): Promise<void> {
+async function reloadPostfix(configDir: string, told: Told): Promise<void> {
   const { status } = await run('postfix', ['-c', configDir, 'status']);
   if (status !== 0) return;
   await output('postfix', ['-c', configDir, 'reload']);

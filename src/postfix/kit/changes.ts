@@ -1,5 +1,5 @@
 /** What has to be changed in main.cf and master.cf, so that what is needed is so: nothing that is so already, and nothing more. */
-import { type Installation, words } from './installation.ts';
+import { type Installation, optionOf, words } from './installation.ts';
 import { answersEverything } from './mailboxDomains.ts';
 import { type Needs, ownPath } from './needs.ts';
 
@@ -61,6 +61,16 @@ export function serviceChanges({ services }: Installation, needs: Needs): string
   });
 }
 
+/** As `postconf -P` takes them: options that the service doesn't have, or has otherwise. */
+export function optionChanges({ services }: Installation, needs: Needs): string[] {
+  return needs.options
+    .filter(({ service, name, value }) => {
+      const found = services.find((one) => `${one.name}/${one.type}` === service);
+      return found !== undefined && optionOf(found, name) !== value;
+    })
+    .map(({ service, name, value }) => `${service}/${name}=${value}`);
+}
+
 function extended(installation: Installation, name: string, wanted: readonly string[]): string | undefined {
   const written = installation.written.get(name);
   const base = baseOf(installation, name);
@@ -90,7 +100,8 @@ function baseOf({ written, defaults, effective }: Installation, name: string): s
 
 function withRestriction(value: string, said: string, before: readonly string[]): string {
   if (value.includes(said)) return value;
-  const at = new RegExp(`(?<=^|[\\s,])(?:${before.join('|')})(?=$|[\\s,])`).exec(before.length === 0 ? '' : value)?.index;
+  const first = new RegExp(`(?<=^|[\\s,])(?:${before.join('|')})(?=$|[\\s,])`);
+  const at = before.length === 0 ? undefined : first.exec(value)?.index;
   if (at !== undefined) return `${value.slice(0, at)}${said}, ${value.slice(at)}`;
   return value === '' ? said : `${value}, ${said}`;
 }

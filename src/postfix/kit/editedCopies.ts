@@ -15,6 +15,7 @@ export async function editedCopies(
   { configDir }: Pick<Installation, 'configDir'>,
   settings: readonly SettingChange[],
   services: readonly string[],
+  options: readonly string[],
 ): Promise<EditedCopies> {
   const folder = mkdtempSync(join(tmpdir(), 'postkasse-'));
   try {
@@ -26,6 +27,7 @@ export async function editedCopies(
       const [name, type] = line.split(' ');
       await postconf('-M', `${name}/${type}=${line}`);
     }
+    for (const option of options) await postconf('-P', option);
     return { main: readFileSync(join(folder, 'main.cf')), master: readFileSync(join(folder, 'master.cf')) };
   } finally {
     rmSync(folder, { recursive: true });

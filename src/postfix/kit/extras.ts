@@ -2,7 +2,7 @@
 
 import type { Endpoint } from './domains.ts';
 import { belowQueue } from './endpoints.ts';
-import { isChrooted, settingOf } from './installation.ts';
+import { isChrooted, optionOf } from './installation.ts';
 import { lookupTable } from './mailboxDomains.ts';
 import { conflict, type Needs, noNeeds, together } from './needs.ts';
 import type { Question } from './question.ts';
@@ -14,25 +14,41 @@ export function extraNeeds(question: Question, wanted: readonly Extra[]): Needs 
   return together(extras.filter((extra) => wanted.includes(extra)).map((extra) => needsOf[extra](question)));
 }
 
+/** For mail programs: ports 587 and 465. */
+const submissionServices = ['submission', 'submissions', 'smtps', '587', '465'];
+
 const needsOf: Record<Extra, (question: Question) => Needs> = {
   auth(question) {
     const { installation, listeners } = question;
     if (listeners.sasl === undefined) return noListener('sasl');
     const path = bySmtpd(question, listeners.sasl);
     if (path === undefined) return outOfReach(question, listeners.sasl);
-    const type = installation.written.get('smtpd_sasl_type');
-    if (settingOf(installation, 'smtpd_sasl_auth_enable') === 'yes' && type !== 'dovecot')
-      return conflict('smtpd_sasl_auth_enable is yes with another smtpd_sasl_type than dovecot');
-    return {
-      ...noNeeds,
-      values: [
-        { name: 'smtpd_sasl_type', value: 'dovecot', when: 'always' },
-        { name: 'smtpd_sasl_path', value: path, when: 'always' },
-        { name: 'smtpd_sasl_auth_enable', value: 'yes', when: 'always' },
-        // A password is not to cross in the clear.
-        { name: 'smtpd_tls_auth_only', value: 'yes', when: 'unset' },
-      ],
+    // Not for port 25: an smtpd that finds nobody at the socket takes no mail from anybody.
+    const values = { smtpd_sasl_auth_enable: 'yes', smtpd_sasl_type: 'dovecot', smtpd_sasl_path: path };
+    const there = installation.services.filter(({ name, type }) => type === 'inet' && submissionServices.includes(name));
+    const other = there.find((service) => ![undefined, path].includes(optionOf(service, 'smtpd_sasl_path')));
+    if (other !== undefined)
+      return conflict('the service {service} asks somebody else for passwords: {path}', {
+        service: other.name,
+        path: optionOf(other, 'smtpd_sasl_path') ?? '',
+      });
+    if (there.length > 0) {
+      const options = there.flatMap(({ name: service }) =>
+        Object.entries(values).map(([name, value]) => ({ service: `${service}/inet`, name, value })),
+      );
+      return { ...noNeeds, options };
+    }
+    const options = {
+      syslog_name: 'postfix/submission',
+      smtpd_tls_security_level: 'encrypt',
+      ...values,
+      smtpd_relay_restrictions: 'permit_sasl_authenticated,reject',
     };
+    const chroot = isChrooted(installation, 'smtpd') ? 'y' : 'n';
+    const line = Object.entries(options)
+      .map(([name, value]) => `-o ${name}=${value}`)
+      .join(' ');
+    return { ...noNeeds, services: [`submission inet n - ${chroot} - - smtpd ${line}`] };
   },
   senders(question) {
     const table = lookupTable(question, 'senders');

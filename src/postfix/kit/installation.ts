@@ -108,3 +108,9 @@ export function words(value: string): string[] {
 export function settingOf({ effective }: Installation, name: string): string {
   return effective.get(name) ?? '';
 }
+
+/** What a service has instead of what main.cf says, `-o name=value`; `undefined`: nothing. */
+export function optionOf({ options }: Service, name: string): string | undefined {
+  const found = new RegExp(`(?:^|\\s)-o\\s*(?:\\{\\s*)?${name}\\s*=\\s*([^\\s}]*)`).exec(options);
+  return found?.[1];
+}

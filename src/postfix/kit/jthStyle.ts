@@ -21,6 +21,9 @@ export function jthNeeds(question: Question): Needs {
   const delimiter = settingOf(installation, 'recipient_delimiter');
   if (delimiter !== '' && !delimiter.includes(DELIMITER))
     return conflict('recipient_delimiter is {value}, and style jth needs +', { value: delimiter });
+  const forwardPath = installation.written.get('forward_path');
+  if (forwardPath !== undefined && !forwardPath.includes(`.forward$`))
+    return conflict('forward_path is {value}, and style jth needs the default', { value: forwardPath });
   if (types.pattern === undefined) return conflict('this Postfix has neither regexp nor pcre tables');
   const refused = domains.flatMap((domain) => ownerConflict(domain));
   if (refused.length > 0) return together(refused);
@@ -72,6 +75,8 @@ function settingNeeds({ installation, homeMailbox, existing }: Question): Needs 
     values: [
       { name: 'recipient_delimiter', value: DELIMITER, when: settingOf(installation, 'recipient_delimiter') === '' ? 'always' : 'unset' },
       ...(homeMailbox === '' ? [] : [{ name: 'home_mailbox', value: homeMailbox, when: 'unset' } as const]),
+      // An mbox of 51 MB would be full, and its mail bounced.
+      { name: 'mailbox_size_limit', value: '0', when: 'unset' },
       // Not from aliases of the host's, where a slip would run a command as somebody else; unless there are such already.
       ...allowed.map((name) => ({ name, value: 'forward', when: 'unset' }) as const),
     ],

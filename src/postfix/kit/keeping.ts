@@ -106,10 +106,21 @@ export class Keeping {
     if (generations.length > 0) await this.#save({ version: 1, generations });
     else this.#disk.unlink(this.#path);
     this.#manifest = { version: 1, generations };
+    this.#tidy(generation.number);
+  }
+
+  /** Nothing is kept: takes away what a crash has left. */
+  clear(): void {
+    if (this.latest === undefined && this.#disk.stat(this.folder) !== undefined) this.#tidy(0);
+  }
+
+  /** Removes copies that the list doesn't speak of any more, and with the last of them the folder. */
+  #tidy(number: number): void {
+    const isLast = this.latest === undefined;
     for (const name of this.#disk.readdir(this.folder)) {
-      if (generations.length === 0 || name.startsWith(`${generation.number}-`)) this.#disk.unlink(join(this.folder, name));
+      if (isLast || name.startsWith(`${number}-`)) this.#disk.unlink(join(this.folder, name));
     }
-    if (generations.length === 0) this.#disk.rmdir(this.folder);
+    if (isLast) this.#disk.rmdir(this.folder);
   }
 
   get #path(): string {

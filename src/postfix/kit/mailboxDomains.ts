@@ -14,12 +14,16 @@ const TAKEN = 'lmtp';
 
 /** @param base virtual_mailbox_base, which paths of style `virtual` are below */
 export function mailboxDomainNeeds(question: Question, base: string): Needs {
-  const { installation, types, domains, existing } = question;
+  const { installation, types, domains, existing, recipientDelimiter } = question;
   const { configDir } = installation;
   const ours = ofStyle(question, 'lmtp', 'virtual');
   if (ours.length === 0) return noNeeds;
-  const lookup = lookupTable(question, 'mailboxes');
+  // virtual(8) would take any answer of the socket for a path.
+  const lookup = ofStyle(question, 'virtual').length > 0 ? undefined : lookupTable(question, 'mailboxes');
   const parts: Needs[] = [];
+  // Tables are asked for `user` where there is no `user+tag`.
+  if (settingOf(installation, 'recipient_delimiter') === '' && recipientDelimiter !== '')
+    parts.push({ ...noNeeds, values: [{ name: 'recipient_delimiter', value: recipientDelimiter, when: 'always' }] });
   const listed = (name: string, parameter: string, map: Omit<MapNeed, 'name'>): Needs => ({
     ...noNeeds,
     maps: [{ ...map, name }],
@@ -69,12 +73,11 @@ export function mailboxDomainNeeds(question: Question, base: string): Needs {
 
 /**
  * A map of our look-up socket as Postfix names it, through proxymap(8) where smtpd(8) can't reach the socket itself. `undefined`: there is
- * no such socket, or it can't be used. A host with domains of style `virtual` can't: virtual(8) would take any answer for a path.
+ * no such socket, or none that can be reached.
  */
 export function lookupTable(question: Question, map: string): string | undefined {
   const { listeners, installation } = question;
-  if (listeners.socketmap === undefined || !installation.mapTypes.has('socketmap') || ofStyle(question, 'virtual').length > 0)
-    return undefined;
+  if (listeners.socketmap === undefined || !installation.mapTypes.has('socketmap')) return undefined;
   const { queueDir, mapTypes } = installation;
   const chroot = ['smtpd', 'cleanup', 'trivial-rewrite'].some((command) => isChrooted(installation, command));
   const direct = named(listeners.socketmap, chroot, queueDir);

@@ -32,13 +32,15 @@ export interface Needs {
   readonly values: readonly { readonly name: string; readonly value: string; readonly when: 'always' | 'unset' }[];
   /** Lines of master.cf. */
   readonly services: readonly string[];
+  /** Options of services that are there, `submission/inet`: what main.cf says doesn't hold for these. */
+  readonly options: readonly { readonly service: string; readonly name: string; readonly value: string }[];
   readonly maps: readonly MapNeed[];
   readonly forwards: readonly ForwardNeed[];
   /** Why nothing can be done before a person decides. */
   readonly conflicts: readonly Said[];
 }
 
-export const noNeeds: Needs = { lists: [], restrictions: [], values: [], services: [], maps: [], forwards: [], conflicts: [] };
+export const noNeeds: Needs = { lists: [], restrictions: [], values: [], services: [], options: [], maps: [], forwards: [], conflicts: [] };
 
 export function together(parts: readonly Needs[]): Needs {
   return {
@@ -46,6 +48,7 @@ export function together(parts: readonly Needs[]): Needs {
     restrictions: parts.flatMap(({ restrictions }) => restrictions),
     values: parts.flatMap(({ values }) => values),
     services: parts.flatMap(({ services }) => services),
+    options: parts.flatMap(({ options }) => options),
     maps: parts.flatMap(({ maps }) => maps),
     forwards: parts.flatMap(({ forwards }) => forwards),
     conflicts: parts.flatMap(({ conflicts }) => conflicts),

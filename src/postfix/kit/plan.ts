@@ -1,7 +1,7 @@
 /** All that would be changed, as it would be: to be shown, and to be done. Looks, and changes nothing. */
 import { join } from 'node:path';
 import type { Disk } from '../../os/disk.ts';
-import { type SettingChange, serviceChanges, settingChanges } from './changes.ts';
+import { optionChanges, type SettingChange, serviceChanges, settingChanges } from './changes.ts';
 import { unifiedDiff } from './diff.ts';
 import { editedCopies } from './editedCopies.ts';
 import { type FileChange, fileChange, type WantedFile } from './fileChanges.ts';
@@ -14,8 +14,6 @@ import { type Needs, ownMap, ownPath, type Said } from './needs.ts';
 export interface Plan {
   readonly installation: Installation;
   readonly settings: readonly SettingChange[];
-  /** Lines of master.cf. */
-  readonly services: readonly string[];
   /** In the order in which they are written: main.cf names what is there by then, and what it doesn't name any more goes last. */
   readonly files: readonly FileChange[];
   /** Tables, `type:path`, that postmap(1) has to be run on, once the files are there. */
@@ -42,7 +40,7 @@ export async function makePlan(
   const recorded = keeping?.recorded ?? new Map<string, KeptFile>();
   const settings = settingChanges(installation, needs);
   const services = serviceChanges(installation, needs);
-  const copies = await editedCopies(installation, settings, services);
+  const copies = await editedCopies(installation, settings, services, optionChanges(installation, needs));
   const written: WantedFile[] = [
     { path: ownPath(configDir, 'styles'), kind: 'styles', text: Buffer.from(styles) },
     ...needs.maps.map(
@@ -74,7 +72,7 @@ export async function makePlan(
   const tables = needs.maps
     .filter((map) => isStale(disk, ownPath(configDir, map.name), compiledEndings(map.type), changed))
     .map((map) => ownMap(configDir, map));
-  return { installation, settings, services, files, tables, conflicts: needs.conflicts };
+  return { installation, settings, files, tables, conflicts: needs.conflicts };
 }
 
 export async function stateOf(disk: Disk, { path, owner }: Pick<WantedFile, 'path' | 'owner'>): Promise<FileState | undefined> {

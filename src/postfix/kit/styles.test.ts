@@ -34,6 +34,8 @@ const inPostfix = '/etc/postfix/postkasse';
 test('lmtp: recipients from files, mail to a service of its own where lmtp is shut in', () => {
   const asked = question({ domains: [kvt(), other] });
   assert.deepEqual(settings(asked), {
+    // Tables know `abc`, and mail comes for `abc+tag`, too.
+    recipient_delimiter: '+',
     virtual_mailbox_domains: `hash:${inPostfix}/domains`,
     virtual_mailbox_maps: `hash:${inPostfix}/mailboxes`,
     virtual_transport: 'postkasse:unix:/run/postkasse/lmtp',
@@ -78,6 +80,7 @@ test('lmtp: recipients from the look-up socket, through proxymap where smtpd is 
 test('lmtp: mailbox domains of the administrator keep their transport', () => {
   const asked = question({ installation: installation({ virtual_mailbox_domains: 'theirs.example', virtual_mailbox_maps: 'hash:/x' }) });
   assert.deepEqual(settings(asked), {
+    recipient_delimiter: '+',
     transport_maps: `hash:${inPostfix}/transport`,
     virtual_mailbox_domains: `theirs.example, hash:${inPostfix}/domains`,
     virtual_mailbox_maps: `hash:/x, hash:${inPostfix}/mailboxes`,
@@ -88,7 +91,7 @@ test('lmtp: mailbox domains of the administrator keep their transport', () => {
 test('lmtp: a set-up by hand that is right is left alone', () => {
   const asked = question({
     installation: installation(
-      { virtual_mailbox_domains: 'kvt.dk', virtual_transport: 'lmtp:unix:/run/postkasse/lmtp' },
+      { virtual_mailbox_domains: 'kvt.dk', recipient_delimiter: '+', virtual_transport: 'lmtp:unix:/run/postkasse/lmtp' },
       debianServices.replace('lmtp unix - - y', 'lmtp unix - - n'),
     ),
     existing: { ...nothingExisting, mailboxDomains: new Set(['kvt.dk']) },
@@ -125,6 +128,7 @@ test('virtual: paths below /, a slash for a Maildir, whose each is, and forwards
     ],
   });
   assert.deepEqual(settings(asked), {
+    recipient_delimiter: '+',
     virtual_alias_maps: `hash:${inPostfix}/aliases`,
     virtual_gid_maps: `hash:${inPostfix}/gids`,
     virtual_mailbox_base: '/',
@@ -167,6 +171,7 @@ test('jth: as the predecessor made it (A56-A66)', () => {
     allow_mail_to_commands: 'forward',
     allow_mail_to_files: 'forward',
     home_mailbox: 'Mail/mailbox',
+    mailbox_size_limit: '0',
     recipient_delimiter: '+',
     virtual_alias_maps: `hash:${inPostfix}/virtual, regexp:${inPostfix}/virtual_regexp`,
   });
@@ -189,6 +194,7 @@ test('jth: what a host has already is not asked for', () => {
     installation: installation({
       recipient_delimiter: '+',
       home_mailbox: 'Mail/mailbox',
+      mailbox_size_limit: '0',
       allow_mail_to_commands: 'forward',
       allow_mail_to_files: 'forward',
       virtual_alias_maps: 'hash:/etc/postfix/virtual, regexp:/etc/postfix/virtual_regexp',
@@ -311,6 +317,10 @@ test('what stands in the way is said, and not worked around', () => {
     [
       question({ domains: [kvt({ style: 'jth' })], installation: installation({ recipient_delimiter: '-' }) }),
       'recipient_delimiter is {value}, and style jth needs +',
+    ],
+    [
+      question({ domains: [kvt({ style: 'jth' })], installation: installation({ forward_path: '' }) }),
+      'forward_path is {value}, and style jth needs the default',
     ],
     [question({ domains: [kvt({ style: 'jth', owner: root })] }), '{domain} belongs to root, and style jth needs a user of the host'],
     [
