@@ -106,7 +106,8 @@ export function takeBack({ stateDir, runDir }: Settings, owner: Identity): void 
     if (lstatSync(own, { throwIfNoEntry: false })?.isDirectory() === true) moveEntries(own, stateDir, () => true);
     const moved = moveEntries(join(stateDir, 'fronts'), stateDir, (name) => ['self-signed.pem', throttle, trace].includes(name));
     if (moved.includes(throttle)) giveFile(join(stateDir, throttle), owner);
-    if (moved.includes(trace)) giveFolder(join(stateDir, trace), owner);
+    // Also one that stayed here because the fronts had another by then.
+    giveFolder(join(stateDir, trace), owner);
     chownSync(stateDir, owner.uid, owner.gid);
     chmodSync(stateDir, 0o700);
     chownSync(runDir, owner.uid, owner.gid);
