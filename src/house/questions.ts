@@ -38,18 +38,19 @@ export interface Questions {
 
 export function createQuestions(parts: QuestionParts): Questions {
   const { settings, resolverOptions, limits, speaker, log, overload, maxConnections, recentLogins } = parts;
+  const clock = () => performance.now();
   const counts = { lookups: noLookupCounts(), policy: noPolicyCounts() };
   const addresses = createAddresses(resolverOptions);
   const transport = lmtpTransport(settings.listen.find(({ protocol }) => protocol === 'lmtp')?.address);
   const maps = createMaps({ addresses, recentLogins, transport });
-  const lookups = createLookups({ maps, counts: counts.lookups, log });
+  const lookups = createLookups({ maps, counts: counts.lookups, log, clock });
   const rules = { permitsRecentLogins: settings.policy.permitRecentLogins, checksSenders: settings.policy.checkSenders };
   const server = new QuestionServer({
     idleTimeoutMs: settings.lookups.idleTimeoutS * 1000,
     answerMs: settings.lookups.answerS * 1000,
     maxConnections,
     log,
-    clock: () => performance.now(),
+    clock,
     overload,
   });
 

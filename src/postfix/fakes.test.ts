@@ -33,7 +33,7 @@ export function lookupsOf(values: Readonly<Record<string, string>>): Lookups & {
     senders: table('senders'),
     'recent-logins': table('recent-logins'),
   };
-  return { ...createLookups({ maps, counts: noLookupCounts(), log: silent }), asked };
+  return { ...createLookups({ maps, counts: noLookupCounts(), log: silent, clock: () => 0 }), asked };
 }
 
 /** A server on a port of its own, whose clock stands still until the test says otherwise. */

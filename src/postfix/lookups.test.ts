@@ -16,7 +16,9 @@ test('what was found, what was not and what could not be told are counted; the c
     return undefined;
   };
   const maps = Object.fromEntries(mapNames.map((name) => [name, table])) as Record<(typeof mapNames)[number], LookupMap>;
-  const lookups = createLookups({ maps, counts, log: { ...silent, warn: (event, fields) => warnings.push([event, fields]) } });
+  let now = 0;
+  const log = { ...silent, warn: (event: string, fields?: LogFields) => warnings.push([event, fields]) };
+  const lookups = createLookups({ maps, counts, log, clock: () => now });
 
   assert.deepEqual(await lookups.find('aliases', 'a'), { kind: 'found', value: 'b' });
   assert.deepEqual(await lookups.find('aliases', 'c'), { kind: 'none' });
@@ -24,4 +26,9 @@ test('what was found, what was not and what could not be told are counted; the c
   assert.equal(later.kind === 'later' && later.fault.text, 'internal error');
   assert.deepEqual(counts, { found: 1, notFound: 1, deferred: 1 });
   assert.deepEqual(warnings, [['lookup.deferred', { map: 'domains', key: `later${'x'.repeat(315)}`, cause }]]);
+
+  // Once a second is enough for the log.
+  for (now of [1, 999, 1000, 1001]) await lookups.find('senders', 'later');
+  assert.deepEqual(warnings.slice(1), [['lookup.deferred', { map: 'senders', key: 'later', cause, more: 2 }]]);
+  assert.equal(counts.deferred, 5);
 });

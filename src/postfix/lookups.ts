@@ -23,11 +23,28 @@ export interface LookupsOptions {
   /** Written to. */
   readonly counts: LookupCounts;
   readonly log: Log;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly clock: () => number;
 }
 
 const none: Found = { kind: 'none' };
 
-export function createLookups({ maps, counts, log }: LookupsOptions): Lookups {
+export function createLookups({ maps, counts, log, clock }: LookupsOptions): Lookups {
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  let more = 0;
+
+  /** Once a second at most: whoever's files are in trouble, Postfix asks on and on. */
+  function noteDeferral(map: MapName, key: string, { cause, message }: Fault): void {
+    const now = clock();
+    if (now - loggedAtMs < 1000) {
+      more++;
+      return;
+    }
+    loggedAtMs = now;
+    log.warn('lookup.deferred', { map, key: key.slice(0, MOST_LOGGED), cause: cause ?? message, ...(more > 0 && { more }) });
+    more = 0;
+  }
+
   return {
     async find(map, key) {
       try {
@@ -41,7 +58,7 @@ export function createLookups({ maps, counts, log }: LookupsOptions): Lookups {
       } catch (thrown) {
         const fault = Fault.from(thrown);
         counts.deferred++;
-        log.warn('lookup.deferred', { map, key: key.slice(0, MOST_LOGGED), cause: fault.cause ?? fault.message });
+        noteDeferral(map, key, fault);
         return { kind: 'later', fault };
       }
     },

@@ -55,7 +55,7 @@ export class QuestionServer {
   #connectionCount = 0;
   stopping = false;
   malformed = 0;
-  late = 0;
+  #late = 0;
 
   constructor(options: QuestionServerOptions) {
     this.options = options;
@@ -89,7 +89,10 @@ export class QuestionServer {
   /** Answers "try again" to who has waited for too long, and ends who has been quiet for too long. */
   sweep(): void {
     const now = this.options.clock();
-    for (const connection of this.#connections) connection.look(now);
+    let late = 0;
+    for (const connection of this.#connections) if (connection.isLate(now)) late++;
+    this.#late += late;
+    if (late > 0) this.options.log.warn('lookup.late', { questions: late });
   }
 
   counts(): QuestionServerCounts {
@@ -103,7 +106,7 @@ export class QuestionServer {
       accepted: this.#accepted,
       turnedAway: this.#turnedAway,
       malformed: this.malformed,
-      late: this.late,
+      late: this.#late,
     };
   }
 
@@ -196,16 +199,17 @@ class QuestionConnection {
     return this.#working ? 'asked' : 'idle';
   }
 
-  look(now: number): void {
+  /** Whether its question has waited for too long; then it is answered. One that is idle for too long is closed. */
+  isLate(now: number): boolean {
     const { answerMs, idleTimeoutMs } = this.#server.options;
-    if (this.#giveUp !== undefined) {
-      if (now - this.#since < answerMs) return;
-      this.#server.late++;
-      this.#server.options.log.warn('lookup.late', { protocol: this.protocol, connection: this.#id, ms: Math.round(now - this.#since) });
-      this.#giveUp();
-    } else if (now - this.#since >= idleTimeoutMs) {
-      this.cut();
+    const waitedMs = now - this.#since;
+    if (this.#giveUp === undefined) {
+      if (waitedMs >= idleTimeoutMs) this.cut();
+      return false;
     }
+    if (waitedMs < answerMs) return false;
+    this.#giveUp();
+    return true;
   }
 
   /** Ends it, as soon as what has been asked is answered. */
