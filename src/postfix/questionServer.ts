@@ -54,7 +54,8 @@ export class QuestionServer {
   #refusedLoggedAt = Number.NEGATIVE_INFINITY;
   #connectionCount = 0;
   stopping = false;
-  malformed = 0;
+  #malformed = 0;
+  #malformedLoggedAt = Number.NEGATIVE_INFINITY;
   #late = 0;
 
   constructor(options: QuestionServerOptions) {
@@ -105,7 +106,7 @@ export class QuestionServer {
       states: [...states.values()],
       accepted: this.#accepted,
       turnedAway: this.#turnedAway,
-      malformed: this.malformed,
+      malformed: this.#malformed,
       late: this.#late,
     };
   }
@@ -133,6 +134,15 @@ export class QuestionServer {
       await this.#empty.promise;
     }
     clearInterval(this.#sweep);
+  }
+
+  /** What came on a connection was no question. Logged once a second at most. */
+  noteMalformed(protocol: QuestionProtocol, connection: string, reason: string): void {
+    this.#malformed++;
+    const now = this.options.clock();
+    if (now - this.#malformedLoggedAt < 1000) return;
+    this.#malformedLoggedAt = now;
+    this.options.log.warn('lookup.malformed', { protocol, connection, reason });
   }
 
   /** The connection is closed. */
@@ -277,8 +287,7 @@ class QuestionConnection {
   }
 
   #malformed(reason: string): void {
-    this.#server.malformed++;
-    this.#server.options.log.warn('lookup.malformed', { protocol: this.protocol, connection: this.#id, reason });
+    this.#server.noteMalformed(this.protocol, this.#id, reason);
     this.#socket.destroy();
   }
 }
