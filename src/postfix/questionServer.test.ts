@@ -110,6 +110,23 @@ test('trouble that nobody foresaw is "try again"', async (t) => {
   assert.equal(await client.read(12), 'later\nnext!\n');
 });
 
+test('trouble with what has come ends the connection, and no other', async (t) => {
+  const { dialogue } = slow();
+  const broken: QuestionDialogue = {
+    ...dialogue,
+    cut(octets, lookedAt) {
+      if (octets.includes('break')) throw new Error('a slip of ours');
+      return dialogue.cut(octets, lookedAt);
+    },
+  };
+  const { connect } = await served(t, broken);
+  const [one, other] = [await connect(), await connect()];
+  one.write('break\n');
+  await one.closed;
+  other.write('x\n');
+  assert.equal(await other.read(3), 'x!\n');
+});
+
 test('a connection without a whole request is closed after the idle time', async (t) => {
   const { dialogue } = slow();
   const { connect, server, clock } = await served(t, dialogue, { idleTimeoutMs: 600_000 });

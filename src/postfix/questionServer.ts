@@ -240,10 +240,15 @@ class QuestionConnection {
       return;
     }
     this.#working = true;
-    this.#answerAll().finally(() => {
-      this.#working = false;
-      if (this.#server.stopping || this.#ended) this.#socket.destroySoon();
-    });
+    this.#answerAll()
+      .catch((cause: unknown) => {
+        this.#noteTrouble(cause);
+        this.cut();
+      })
+      .finally(() => {
+        this.#working = false;
+        if (this.#server.stopping || this.#ended) this.#socket.destroySoon();
+      });
   }
 
   /** The client has asked its last question, and may still wait for the answer. */
@@ -272,18 +277,22 @@ class QuestionConnection {
   }
 
   #answerInTime(request: Buffer): Promise<Buffer | undefined> {
-    const { clock, log } = this.#server.options;
+    const { clock } = this.#server.options;
     const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
     this.#since = clock();
     this.#giveUp = () => resolve(this.#dialogue.late());
     this.#dialogue.answer(request).then(resolve, (cause: unknown) => {
-      log.error('lookup.trouble', { protocol: this.protocol, connection: this.#id, cause });
+      this.#noteTrouble(cause);
       resolve(this.#dialogue.late());
     });
     return promise.finally(() => {
       this.#giveUp = undefined;
       this.#since = clock();
     });
+  }
+
+  #noteTrouble(cause: unknown): void {
+    this.#server.options.log.error('lookup.trouble', { protocol: this.protocol, connection: this.#id, cause });
   }
 
   #malformed(reason: string): void {
