@@ -38,6 +38,7 @@ import { disk } from './os/disk.ts';
 import { createRandomPool } from './os/randomPool.ts';
 import { requireWritable } from './os/reach.ts';
 import { sharedSecret } from './os/sharedSecret.ts';
+import { domainsLately } from './owners/domainsLately.ts';
 import { createRemote } from './owners/remote.ts';
 import type { Pop3Host } from './pop3/host.ts';
 import { expireDaysDiffer, expireDaysOf, strictestExpireDays } from './pop3/retention.ts';
@@ -236,7 +237,8 @@ function backendsOf(
     // A worker looks after LOGIN-DELAY itself.
     const { directory: remoteDirectory, store } = remote;
     const { account: mailboxOctets, domain: domainOctets } = settings.quota;
-    const quota = createQuota({ store, directory: remoteDirectory, domains: store.domains, mailboxOctets, domainOctets });
+    const lately = domainsLately(remoteDirectory, () => performance.now());
+    const quota = createQuota({ store, directory: lately, domains: store.domains, mailboxOctets, domainOctets });
     // A worker keeps what it delivers within the quota itself.
     const asked: Quota = { ...quota, deliver: ({ mailbox }, message, envelope) => store.deliver(mailbox, message, envelope) };
     return { ...remote, quota: asked, lastLogins: { tooSoon: () => false, note() {} } };
