@@ -15,6 +15,7 @@ import { measureOctetLoops } from './octetLoops.ts';
 import { benchOwnersChecks, benchOwnersDeliveries, benchOwnersRetrieval } from './owners.ts';
 import { benchPipeAgent } from './pipeAgent.ts';
 import { benchRetrieval } from './retrieval.ts';
+import { benchSmtpSource } from './smtpSource.ts';
 import { formatTable, type Table } from './table.ts';
 import { benchWorkers } from './workers.ts';
 
@@ -28,6 +29,8 @@ const benchmarks: Readonly<Record<string, (beside?: string) => Promise<Table> | 
   connections: benchConnections,
   'lmtp-maildir': () => benchDeliveries('maildir', 20),
   'lmtp-mbox': () => benchDeliveries('mbox', 20),
+  'smtp-source-maildir': () => benchSmtpSource('maildir'),
+  'smtp-source-mbox': () => benchSmtpSource('mbox'),
   'owners-checks': benchOwnersChecks,
   'owners-retr': benchOwnersRetrieval,
   'owners-lmtp': benchOwnersDeliveries,
