@@ -13,7 +13,7 @@ import {
   loadModules,
   resolveRules,
 } from './backends.ts';
-import { cannotSendOn, deliver, noPartialDeliveries, Spool } from './delivery/index.ts';
+import { cannotSendOn, deliver, explainMail, noPartialDeliveries, Spool } from './delivery/index.ts';
 import { createTraceWriter } from './delivery/trace/writer.ts';
 import { admissionOf, loginNotesOf } from './house/admission.ts';
 import { certificatesOf } from './house/certificates.ts';
@@ -153,6 +153,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
   }
 
   return {
+    explainMail: (address) => explainMail(address, doors.resolver, ({ account }) => store.locate(account.mailbox)),
     async count(address) {
       const { mailbox } = await accountAt(address);
       await using maildrop = await store.open(mailbox);

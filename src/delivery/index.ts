@@ -1,5 +1,6 @@
 /** Envelope and message in, one outcome per envelope recipient out. */
 export { cannotSendOn, type DeliveryOptions, deliver, type Onward, type Outcome, type Recipient, type Transaction } from './delivery.ts';
+export { explainMail } from './explainMail.ts';
 export { type HostedDomainOptions, hostedDomain } from './hostedDomain.ts';
 export { createPartialDeliveries, noPartialDeliveries, type PartialDeliveries } from './partialDeliveries.ts';
 export { type QuotaPolicy, requireAnyRoom } from './quotaPolicy.ts';

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { AdmissionControl } from '../admission/index.ts';
 import type { ListenSettings } from '../config/index.ts';
-import { createPartialDeliveries, createResolver, type DeliveryTrace, type QuotaPolicy } from '../delivery/index.ts';
+import { createPartialDeliveries, createResolver, type DeliveryTrace, type QuotaPolicy, type Resolver } from '../delivery/index.ts';
 import type { SpoolOptions } from '../delivery/spool.ts';
 import { Networks } from '../model/networks.ts';
 import type { Certificates } from '../net/certificates.ts';
@@ -40,6 +40,8 @@ export interface DoorParts {
 export interface Doors {
   readonly pop3: LineServer<Session>;
   readonly mail: readonly MailListener[];
+  /** What each of them goes by. */
+  readonly resolver: Resolver;
   readonly auth: AuthServer;
   /** Of Postfix. */
   readonly questions: Questions;
@@ -83,6 +85,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
     internalDomain: settings.delivery.internalDomain,
     srs: onward.srs,
   };
+  const resolver = createResolver(resolverOptions);
   const questions = createQuestions({
     recentLogins: admission.recentLogins,
     settings,
@@ -96,7 +99,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
   const mailOptions: Omit<MailListenerOptions, 'listen' | 'proxyProtocolFrom'> = {
     ...shared,
     maxConnections: maxConnections.bringing,
-    resolver: createResolver(resolverOptions),
+    resolver,
     store: host.store,
     sendOn: onward.sendOn,
     delivered: (delivered) => onward.answers.consider(delivered),
@@ -151,7 +154,7 @@ export async function openDoors(options: HouseOptions, parts: DoorParts): Promis
 
   for (const [index, door] of settings.listen.entries()) for (const fd of sockets.get(index) ?? []) await listen(door, fd);
   if (connection !== undefined) await carry(connection.protocol, connection.fd);
-  return { pop3, mail, auth, questions };
+  return { pop3, mail, resolver, auth, questions };
 }
 
 /** `C: …` and `S: …` lines as `net/` gives them, to standard error. */

@@ -3,6 +3,7 @@ import type { Settings } from '../config/index.ts';
 import type { Address } from '../model/address.ts';
 import type { Directory } from '../model/directory.ts';
 import type { LogFields } from '../model/log.ts';
+import type { MailExplanation } from '../model/mailExplanation.ts';
 import type { Inhabitants } from '../model/quota.ts';
 import type { FrontReport, HouseReport } from '../model/report.ts';
 import type { Identity } from '../os/becomeUser.ts';
@@ -57,6 +58,8 @@ export interface House {
   count(address: Address): Promise<number>;
   /** Hands a message to an account as a delivery would. @throws Fault not-found, over-quota, temporary, permanent */
   deliver(address: Address, message: Buffer): Promise<void>;
+  /** Where mail for an address goes and why. Never rejects. */
+  explainMail(address: string): Promise<MailExplanation>;
   /** Sessions, counts and memory, as they are now. */
   state(): FrontReport;
   /** Logs the same, with these fields before it. */

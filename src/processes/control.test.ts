@@ -9,9 +9,15 @@ import { houseReport } from '../../test/support/houseReport.ts';
 import { silent } from '../model/log.ts';
 import { type Control, openControl } from './control.ts';
 
+/** Says what it was asked for. */
+async function explain(address: string): Promise<unknown> {
+  if (address === 'nobody@kvt.dk') throw new Error('no front answers');
+  return { asked: address };
+}
+
 async function opened(t: TestContext, report = async () => houseReport): Promise<Control> {
   const folder = mkdtempSync(join(tmpdir(), 'postkasse-'));
-  const control = await openControl({ path: join(folder, 'control'), report, log: silent, limitMs: 200 });
+  const control = await openControl({ path: join(folder, 'control'), report, explain, log: silent, limitMs: 200 });
   t.after(() => {
     control.close();
     rmSync(folder, { recursive: true });
@@ -53,6 +59,14 @@ test('one line in, one document out, and the connection is closed', async (t) =>
   assert.equal(await said(control, 'status\r\n'), '{"error":"unknown request"}\n');
 });
 
+test('an address is handed on as it was written, and an answer that is not there ends the connection', async (t) => {
+  const control = await opened(t);
+  assert.equal(await said(control, 'explain "a b"@kvt.dk\n'), '{"asked":"\\"a b\\"@kvt.dk"}\n');
+  assert.equal(await said(control, 'explain jørgen@kvt.dk\nstatus\n'), '{"asked":"jørgen@kvt.dk"}\n');
+  assert.equal(await said(control, 'explain\n'), '{"error":"unknown request"}\n');
+  assert.equal(await said(control, 'explain nobody@kvt.dk\n'), '');
+});
+
 test('only its owner may use it, whatever the umask', async (t) => {
   const before = process.umask(0);
   try {
@@ -65,7 +79,7 @@ test('only its owner may use it, whatever the umask', async (t) => {
 
 test('who says too much, or nothing, gets nothing', async (t) => {
   const control = await opened(t);
-  assert.equal(await said(control, 'x'.repeat(65)), '');
+  assert.equal(await said(control, 'x'.repeat(1025)), '');
   assert.equal(await said(control, 'x'.repeat(1_000_000)), '');
   assert.equal(await said(control, ''), '');
   assert.equal(await said(control, 'stat'), '');
@@ -105,10 +119,10 @@ test('trouble with the figures costs the one who asked', async (t) => {
 test("it takes its socket away with it, a stale one makes room, and what is somebody else's stays", async (t) => {
   const first = await opened(t);
   const { path } = first;
-  await assert.rejects(openControl({ path, report: async () => houseReport, log: silent }), { code: 'EADDRINUSE' });
+  await assert.rejects(openControl({ path, report: async () => houseReport, explain, log: silent }), { code: 'EADDRINUSE' });
   first.close();
   assert.equal(existsSync(path), false);
-  const second = await openControl({ path, report: async () => houseReport, log: silent });
+  const second = await openControl({ path, report: async () => houseReport, explain, log: silent });
   unlinkSync(path);
   writeFileSync(path, 'mine');
   second.close();

@@ -1,6 +1,6 @@
 /**
  * The control socket: whoever may connect to it (its owner and root) sends one line and gets one JSON document. Nobody else's words are
- * read by the supervisor, and these only as far as their first line.
+ * read by the supervisor, and these only as far as their first line; an address in it is a front's to understand.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -13,6 +13,8 @@ import { listeningSockets } from '../os/sockets.ts';
 export interface ControlPlan {
   readonly path: string;
   report(): Promise<HouseReport>;
+  /** Where mail for an address goes. @throws Error when nobody can say */
+  explain(address: string): Promise<unknown>;
   readonly log: Log;
   /** For a request to come, and for its answer to be made and taken. */
   readonly limitMs?: number;
@@ -29,12 +31,14 @@ export function controlPath({ runDir }: Pick<Settings, 'runDir'>): string {
 }
 
 const MODE = 0o600;
-const LONGEST_REQUEST = 64;
+/** An address of 320 octets, written in up to three octets each. */
+const LONGEST_REQUEST = 1024;
+const EXPLAIN = 'explain ';
 const MOST_CLIENTS = 32;
 const LIMIT_MS = 10_000;
 
 /** @throws the system's error: EADDRINUSE, EACCES … */
-export async function openControl({ path, report, log, limitMs = LIMIT_MS }: ControlPlan): Promise<Control> {
+export async function openControl({ path, report, explain, log, limitMs = LIMIT_MS }: ControlPlan): Promise<Control> {
   const { fds } = await listeningSockets({ path }, 1, MODE);
   const made = identityOf(path);
   const clients = new Set<Socket>();
@@ -58,7 +62,8 @@ export async function openControl({ path, report, log, limitMs = LIMIT_MS }: Con
   server.on('error', (error) => log.error('control.trouble', { error: error.message }));
   await new Promise<void>((resolve) => server.listen({ fd: fds[0] }, resolve));
 
-  async function answer(request: string): Promise<HouseReport | { readonly error: string }> {
+  async function answer(request: string): Promise<unknown> {
+    if (request.startsWith(EXPLAIN)) return explain(request.slice(EXPLAIN.length));
     return request === 'status' ? report() : { error: 'unknown request' };
   }
 
@@ -84,7 +89,7 @@ function readLine(socket: Socket, take: (line: string) => void): void {
     socket.removeListener('data', onData);
     // What comes after it is thrown away.
     socket.resume();
-    take(octets.toString('latin1', 0, end));
+    take(octets.toString('utf8', 0, end));
   };
   socket.on('data', onData);
 }

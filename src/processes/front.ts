@@ -53,6 +53,11 @@ export function runFront(): void {
       case 'tell':
         void house?.then((running) => tell({ kind: 'told', id: message.id, report: running.state() }));
         break;
+      case 'explain':
+        void house
+          ?.then((running) => running.explainMail(message.address))
+          .then((explanation) => tell({ kind: 'explained', id: message.id, explanation }));
+        break;
       case 'everybody-told':
         everybody.told(message);
         break;

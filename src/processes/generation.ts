@@ -11,6 +11,7 @@ import type { Phrasebook } from '../texts/speaker.ts';
 import { type Child, type Command, FIRST_INHERITED_FD, send } from './children.ts';
 import type { Collector } from './collector.ts';
 import { Fleet } from './fleet.ts';
+import type { FrontQuestions } from './frontQuestions.ts';
 import { type Bound, shareOf } from './listeners.ts';
 import { frontIdentityOf, frontSettings, makeOwnerFolders, ownerSettings, socketFolder } from './ownerGrounds.ts';
 import { createOwners, ownerAskedFor } from './ownership.ts';
@@ -39,6 +40,8 @@ export interface GenerationPlan {
   readonly onHere?: (front: Child) => void;
   /** Where the processes' reports go; left out: nobody asks for any. */
   readonly collector?: Collector;
+  /** Who asks the fronts; left out: nobody does. */
+  readonly questions?: FrontQuestions;
   /** Where the first front serves metrics. */
   readonly metrics?: Bound | undefined;
   readonly log: Log;
@@ -81,6 +84,7 @@ export class Generation {
             send(from, { kind: 'everybody-told', report } satisfies ToFront);
           });
         }
+        if (message.kind === 'explained') plan.questions?.explained(message);
         if (message.kind === 'here') plan.onHere?.(from);
         if (message.kind === 'where' && answer !== undefined) {
           const open = questions.get(from) ?? 0;

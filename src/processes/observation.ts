@@ -5,6 +5,7 @@ import { cpuMs, processFigures } from '../observe/processFigures.ts';
 import { version } from '../version.ts';
 import { Collector } from './collector.ts';
 import { type Control, openControl } from './control.ts';
+import { FrontQuestions } from './frontQuestions.ts';
 import type { Generation } from './generation.ts';
 
 export interface ObservationPlan {
@@ -17,11 +18,13 @@ export interface ObservationPlan {
 
 export class Observation {
   readonly collector: Collector;
+  readonly questions: FrontQuestions;
   readonly #plan: ObservationPlan;
   #control: Control | undefined;
 
   constructor(plan: ObservationPlan) {
     this.#plan = plan;
+    this.questions = new FrontQuestions(() => plan.generations().present?.serving.fronts.map(({ child }) => child) ?? []);
     this.collector = new Collector({
       fronts: () => {
         const { present, retiring } = plan.generations();
@@ -46,7 +49,12 @@ export class Observation {
     this.#control = undefined;
     const log = this.#plan.log();
     try {
-      this.#control = await openControl({ path, report: () => this.collector.collect(), log });
+      this.#control = await openControl({
+        path,
+        report: () => this.collector.collect(),
+        explain: (address) => this.questions.explain(address),
+        log,
+      });
     } catch (error) {
       log.error('control.unavailable', { path, error });
     }

@@ -83,6 +83,8 @@ export type ToFront =
   | FrontStart
   | ToChild
   | EverybodyTold
+  /** Where does mail for this address go? Answered with `explained` of the same id. */
+  | { readonly kind: 'explain'; readonly id: number; readonly address: string }
   /** Answers `where`. */
   | { readonly kind: 'there'; readonly id: number; readonly worker: Worker | undefined; readonly problem: string | undefined }
   /** What another front published; the supervisor doesn't look into it. */
@@ -111,6 +113,8 @@ export type FromFront =
       | { readonly domain: string }
       | { readonly user: string }
     ))
+  /** Answers `explain`, if it is to be believed: the supervisor passes it on. */
+  | { readonly kind: 'explained'; readonly id: number; readonly explanation: unknown }
   | { readonly kind: 'shared'; readonly octets: Uint8Array };
 
 export type FromWorker =

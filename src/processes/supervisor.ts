@@ -266,6 +266,7 @@ export class Supervisor {
       bound,
       metrics,
       collector: this.#observation.collector,
+      questions: this.#observation.questions,
       mailOwner,
       hasManyOwners: mode === 'many',
       programs,

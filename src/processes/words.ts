@@ -23,6 +23,10 @@ export function readFromFront(octets: Buffer): FromFront | undefined {
       return { kind: 'everybody' };
     case 'where':
       return whereOf(words);
+    case 'explained': {
+      const id = words.get('id');
+      return isCount(id) ? { kind: 'explained', id, explanation: words.get('explanation') } : undefined;
+    }
     case 'shared':
       return sharedOf(words);
     default:

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { postkasse } from './support/cli.ts';
 import { MailClient } from './support/mailClient.ts';
 import { makeDomain, makeFile, makeOwnersTree, makeUser, needsRoot as skip, whose } from './support/owners.ts';
 import { endedAfter } from './support/processes.ts';
@@ -67,6 +68,28 @@ test('aliases, alias domains, forwards and patterns across owners', { skip, time
   assert.deepEqual(mail('one.dk', 'away'), []);
   assert.equal(whose(at('spool', 'one.dk', 'ada')).split(' ')[0], `${one.uid}:${one.gid}`);
   assert.equal(whose(at('spool', 'two.dk', 'bo')).split(' ')[0], `${two.uid}:${two.gid}`);
+
+  // The server knows what every owner says, and tells root.
+  const config = ['--config', join(tree.folder, 'postkasse.toml')];
+  const { status, out, err } = await postkasse(['explain', 'both@one.dk', ...config]);
+  assert.deepEqual({ status, err }, { status: 0, err: '' });
+  assert.deepEqual(out.slice(out.indexOf('mail for')).trimEnd().split('\n'), [
+    'mail for both@one.dk:',
+    '  address: user both, domain one.dk',
+    '  domain: one.dk',
+    '  account: does not apply',
+    '  alias: both: ada@one.dk, bo@two.dk',
+    '  address: user ada, domain one.dk',
+    '  domain: one.dk',
+    '  account: ada@one.dk',
+    '  address: user bo, domain two.dk',
+    '  domain: two.dk',
+    '  account: bo@two.dk',
+    `  rests with ada@one.dk: ${at('spool', 'one.dk', 'ada')}`,
+    `  rests with bo@two.dk: ${at('spool', 'two.dk', 'bo')}`,
+  ]);
+  assert.equal((await postkasse(['explain', 'round@two.dk', ...config])).status, 75);
+  assert.equal((await postkasse(['explain', 'nobody@three.dk', ...config])).status, 67);
 
   // No mail server takes what is for elsewhere: the sender's comes back with it, and who has it already gets it once.
   for (let attempt = 1; attempt <= 3; attempt += 1) assert.match(await send('out@one.dk', 'elsewhere'), /^451 4\./);

@@ -2,12 +2,16 @@ import { constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Settings } from '../../config/index.ts';
-import { createResolver, type Destination, type Resolution } from '../../delivery/index.ts';
+import { createResolver, explainMail } from '../../delivery/index.ts';
 import { createSrs, type Srs } from '../../delivery/srs.ts';
 import type { Account } from '../../model/directory.ts';
+import type { ExplainedDestination, MailExplanation } from '../../model/mailExplanation.ts';
 import { disk } from '../../os/disk.ts';
 import * as exitCodes from '../../os/exitCodes.ts';
 import { sharedSecret } from '../../os/sharedSecret.ts';
+import { controlPath } from '../../processes/control.ts';
+import { mailExplanation } from '../../processes/explanationSchema.ts';
+import { ask } from '../control.ts';
 import { type HouseTools, openHouse } from '../house.ts';
 import { quotaText } from '../quotaText.ts';
 import { type ConfigOption, settingsOf, withConfig } from '../settings.ts';
@@ -22,12 +26,14 @@ export function explainCommand(program: Command, terminal: Terminal): void {
     .action(async (name: string, options: ConfigOption & { localAddress?: string; serverName?: string }) => {
       const claim = { login: name, arrival: { localAddress: options.localAddress, serverName: options.serverName } };
       const settings = settingsOf(options, terminal);
+      // First: afterwards we are whom the mail belongs to, and may not ask any more.
+      const served = name.includes('@') ? await mailServed(name, settings) : undefined;
       const house = await openHouse(settings, claim);
       const { steps, account } = await house.directory.explain(claim);
       for (const { rule, outcome } of [...house.steps, ...steps]) terminal.out(`${rule}: ${outcome}`);
       if (account !== undefined) await printMailbox(account, house, terminal);
-      const mail = name.includes('@') ? await resolverOf(settings, house).resolve(name) : undefined;
-      if (mail !== undefined && !isPlain(mail, account)) printMail(name, mail, house, terminal);
+      const mail = served ?? (name.includes('@') ? await mailHere(name, settings, house) : undefined);
+      if (mail !== undefined && !isPlain(mail, account)) printMail(name, mail, terminal);
       else if (account === undefined) throw new ExitWith(exitCodes.EX_NOUSER);
     });
 }
@@ -45,10 +51,18 @@ async function printMailbox(account: Account, { locate, quota }: HouseTools, ter
     if (standing?.limit !== undefined) for (const line of quotaText(what, standing, terminal.say)) terminal.out(line);
 }
 
-function resolverOf(settings: Settings, { directory }: HouseTools) {
+/** By the server's own word, which knows what every owner says. `undefined`: it isn't running, or we may not ask. */
+async function mailServed(name: string, settings: Settings): Promise<MailExplanation | undefined> {
+  const answer = await ask(controlPath(settings), `explain ${name}`).catch(() => undefined);
+  return mailExplanation.safeParse(answer).data;
+}
+
+/** By files of the domain's owner alone. */
+function mailHere(name: string, settings: Settings, { directory, locate }: HouseTools) {
   const { recipientDelimiter, foldSubdomains, internalDomain } = settings.delivery;
   const { defaultDomain } = settings.directory;
-  return createResolver({ directory, recipientDelimiter, defaultDomain, foldSubdomains, internalDomain, srs: srsOf(settings) });
+  const resolver = createResolver({ directory, recipientDelimiter, defaultDomain, foldSubdomains, internalDomain, srs: srsOf(settings) });
+  return explainMail(name, resolver, async ({ account }) => locate(account));
 }
 
 /** With the secret of those who send on, of the fronts where there are many owners; `undefined`: there is none yet, or it is closed to us. */
@@ -59,28 +73,29 @@ function srsOf({ stateDir }: Settings): Srs | undefined {
 }
 
 /** Mail for the name rests with the account of that name and nowhere else, as has been said; or there is neither the one nor the other. */
-function isPlain(mail: Resolution, account: Account | undefined): boolean {
+function isPlain(mail: MailExplanation, account: Account | undefined): boolean {
   if (account === undefined) return mail.outcome === 'refuse';
-  if (mail.outcome !== 'deliver') return false;
   const [first, ...more] = mail.destinations;
-  return more.length === 0 && first?.kind === 'account' && first.keeps && first.account.mailbox.name === account.mailbox.name;
+  return more.length === 0 && first?.kind === 'rests' && first.name === account.mailbox.name;
 }
 
 /** @throws ExitWith where nothing would be delivered */
-function printMail(name: string, mail: Resolution, house: HouseTools, terminal: Terminal): void {
+function printMail(name: string, mail: MailExplanation, terminal: Terminal): void {
   terminal.out('');
   terminal.out(terminal.say('mail for {name}:', { name }));
   for (const { rule, outcome } of mail.steps) terminal.out(`  ${rule}: ${outcome}`);
   if (mail.outcome === 'refuse') throw new ExitWith(exitCodes.EX_NOUSER);
   if (mail.outcome === 'defer') throw new ExitWith(exitCodes.EX_TEMPFAIL);
-  for (const destination of mail.destinations) terminal.out(`  ${inWords(destination, house, terminal)}`);
+  for (const destination of mail.destinations) terminal.out(`  ${inWords(destination, terminal)}`);
 }
 
-function inWords(destination: Destination, { locate }: HouseTools, terminal: Terminal): string {
-  if (destination.kind === 'forward') {
-    return terminal.say('goes on to {address}, for {domain}', { address: destination.address, domain: destination.by.name });
+function inWords(destination: ExplainedDestination, { say }: Terminal): string {
+  switch (destination.kind) {
+    case 'goes-on':
+      return say('goes on to {address}, for {domain}', { address: destination.address, domain: destination.domain });
+    case 'passes':
+      return say('{name} keeps no copy', { name: destination.name });
+    case 'rests':
+      return say('rests with {name}: {path}', { name: destination.name, path: destination.path ?? '?' });
   }
-  const { name } = destination.account.mailbox;
-  if (!destination.keeps) return terminal.say('{name} keeps no copy', { name });
-  return terminal.say('rests with {name}: {path}', { name, path: locate(destination.account).path });
 }
