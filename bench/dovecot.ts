@@ -17,12 +17,16 @@ export interface DovecotOptions {
   readonly domains: readonly OwnedDomain[];
   /** False: limits and process reuse as they come. True: as its documentation advises for many short sessions. */
   readonly tuned: boolean;
+  /** Left out: PLAIN alone. */
+  readonly mechanisms?: readonly string[];
 }
 
 export interface Dovecot {
   readonly pid: number;
   readonly pop3Port: number;
   readonly lmtpPort: number;
+  /** Where its auth protocol is spoken, for root. */
+  readonly authSocket: string;
   stop(): Promise<void>;
 }
 
@@ -60,6 +64,7 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
     pid: child.pid ?? 0,
     pop3Port,
     lmtpPort,
+    authSocket: join(options.dir, 'run', 'auth-client'),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
@@ -69,7 +74,11 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   };
 }
 
-function configuration({ dir, spool, format, owner, domains, tuned }: DovecotOptions, pop3Port: number, lmtpPort: number): string {
+function configuration(
+  { dir, spool, format, owner, domains, tuned, mechanisms = ['plain'] }: DovecotOptions,
+  pop3Port: number,
+  lmtpPort: number,
+): string {
   const hasManyOwners = domains.length > 1;
   const location =
     format === 'mbox'
@@ -84,7 +93,7 @@ listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
 login_trusted_networks = 127.0.0.0/8
-auth_mechanisms = plain
+auth_mechanisms = ${mechanisms.join(' ')}
 first_valid_uid = 1
 mail_location = ${location}
 mail_privileged_group =

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 
+import { benchAuths } from './auths.ts';
 import { benchBigMailbox } from './bigMailbox.ts';
 import { benchConnections } from './connections.ts';
 import { benchDeliveries } from './deliveries.ts';
@@ -38,6 +39,7 @@ const benchmarks: Readonly<Record<string, (beside?: string) => Promise<Table> | 
   pipe: benchPipeAgent,
   floods: benchFloods,
   lookups: benchLookups,
+  auths: benchAuths,
 };
 
 const option = '--beside=';

@@ -32,10 +32,12 @@ before(async () => {
   writeFileSync(join(accounts, 'gone.toml'), 'disabled = true\n');
   tree.own();
   const saslSocket = join(tree.folder, 'run', 'auth');
+  const lookups = join(tree.folder, 'run', 'lookups');
   server = await startServer({
     tree,
     protocols: ['pop3'],
     saslSocket,
+    listeners: [['protocol = "socketmap"', `address = "unix:${lookups}"`]],
     settings: {
       login: ['failure_delay_ms = 100', 'plaintext_networks = ["127.0.0.0/8", "198.51.100.0/24"]', 'max_failures = 100'],
       log: ['level = "debug"'],
@@ -60,7 +62,9 @@ before(async () => {
       'smtpd_soft_error_limit = 1000',
       'default_transport = discard',
       'relay_transport = discard',
+      `smtpd_sender_login_maps = socketmap:unix:${lookups}:senders`,
     ],
+    secondPort: ['smtpd_sender_restrictions=reject_sender_login_mismatch'],
   });
 });
 
@@ -182,6 +186,20 @@ test('wrong passwords are slowed down, by where the SMTP client comes from, toge
   await pop3.end();
   const held = fieldsOf(await server.logged(/ net\.login-held-back /)).get('ms');
   assert.equal(held, '800');
+});
+
+test('who is logged in sends as themselves and as nobody else', options, async () => {
+  const client = await MailClient.connect('smtp', { port: postfix.secondPort, host: '127.0.0.1' });
+  assert.equal(await auth(client, 'PLAIN', 'ABC%kvt.dk', password), success);
+  for (const [sender, reply] of [
+    ['abc@kvt.dk', /^250 /],
+    ['fetches@kvt.dk', /^553 5\.7\.1 .*not owned by user abc@kvt\.dk/],
+  ] as const) {
+    assert.match(await client.command(`MAIL FROM:<${sender}>`), /^250 /);
+    assert.match(await client.command('RCPT TO:<far@example.com>'), reply);
+    assert.match(await client.command('RSET'), /^250 /);
+  }
+  await client.close();
 });
 
 test('the connection outlives a reload, and a restart costs no login', options, async () => {
