@@ -34,8 +34,17 @@ export class SaslClient {
     this.#socket.write(`${fields.join('\t')}\n`);
   }
 
-  write(octets: string | Uint8Array): void {
-    this.#socket.write(octets);
+  /** @returns false: there is more waiting than the kernel takes */
+  write(octets: string | Uint8Array): boolean {
+    return this.#socket.write(octets);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** The next line; `undefined`: the connection is closed and nothing is left. */

@@ -100,6 +100,7 @@ export class AuthConversation {
   }
 
   malformed(reason: string): void {
+    if (this.#state === 'closed') return;
     this.#host.log.warn('smtp-auth.malformed', { connection: this.#id, reason });
     this.#close();
   }
