@@ -262,6 +262,51 @@ test('an account has so many sessions at a time, however it is written', () => {
   open('ada');
 });
 
+test('who begins no session is counted among none, however many there are', () => {
+  const front = oneFront({ maxConnectionsPerAccount: 2 });
+  const pass = () => {
+    const entry = enter(front, home);
+    assert.ok('passage' in entry);
+    return entry.passage;
+  };
+  for (const _ of [1, 2]) pass().succeeded(accountOf());
+  for (const _ of [1, 2, 3]) pass().succeeded(accountOf(), 'nothing');
+  assert.throws(() => pass().succeeded(accountOf()), { text: 'too many connections for this account, try again later' });
+});
+
+test('who asks with little patience waits for no longer, and keeps the place for as long as anybody', async () => {
+  const front = oneFront();
+  // As long as it gets: 15 seconds.
+  for (let n = 0; n < 26; n++) {
+    const entry = enter(front, { from: stranger(n), password: `guess ${n}` });
+    if ('passage' in entry) entry.passage.failed();
+    else if ('waiting' in entry) {
+      front.clock.pass(15_000);
+      (await entry.waiting.passage).failed();
+    }
+  }
+  const ask = (n: number) => front.admission.gate.enter({ ...attempt({ from: `203.0.113.${n}` }), patienceMs: 7000 });
+  const entered = [1, 2, 3, 4, 5, 6, 7, 8].map(ask);
+  let through = 0;
+  for (const one of entered) {
+    assert.ok('giveUp' in one);
+    void one.passage.then((passage) => {
+      through++;
+      passage.failed();
+    });
+  }
+  front.clock.pass(6999);
+  await null;
+  assert.equal(through, 0);
+  front.clock.pass(1);
+  await new Promise(setImmediate);
+  assert.equal(through, 8);
+  // The network has no more than eight places, and they are taken until the fifteen seconds are over.
+  assert.throws(() => ask(9), { text: 'too many attempts, try again later' });
+  front.clock.pass(8000);
+  assert.ok('giveUp' in ask(9));
+});
+
 test('an outcome is counted once, and giving up after the wait changes nothing', async () => {
   const front = oneFront();
   attack(front);

@@ -159,6 +159,20 @@ test('metrics stay on this host, unless the settings say otherwise', () => {
   assert.deepEqual(metrics, { address: { kind: 'tcp', host: '::1', port: 9273 }, allowRemote: false, domains: 0 });
 });
 
+test('SMTP AUTH is for Postfix on this host, and groups are of Unix sockets', () => {
+  const at = (address: string, more = '') => `[[listen]]\nprotocol = "sasl"\naddress = "${address}"\n${more}`;
+  for (const address of ['unix:/var/spool/postfix/private/auth', '127.0.0.1:12345', '[::1]:12345'])
+    accepted('/etc/pk/pk.toml', at(address));
+  for (const address of ['0.0.0.0:12345', '192.0.2.1:12345', '[::]:12345'])
+    assert.deepEqual(complaints(at(address)), ['/etc/pk/pk.toml:3: sasl is for Unix sockets and this host only']);
+  assert.deepEqual(complaints(at('127.0.0.1:12345', 'group = "postfix"\nproxy_protocol_from = ["127.0.0.1"]\n')), [
+    '/etc/pk/pk.toml:4: listen.group is for Unix sockets only',
+    '/etc/pk/pk.toml:5: listen.proxy_protocol_from is not for sasl',
+  ]);
+  const { listen } = accepted('/etc/pk/pk.toml', at('unix:auth', 'group = "postfix"\nmode = "0600"\n'));
+  assert.deepEqual([listen[0]?.group, listen[0]?.mode], ['postfix', 0o600]);
+});
+
 test('an empty file and no file have the defaults, with absolute paths', () => {
   const { settings } = loadSettings(undefined);
   const { settings: empty } = parseSettings('/etc/pk/pk.toml', Buffer.alloc(0));

@@ -61,6 +61,19 @@ test('a Unix socket has the mode asked for, replaces a stale one and respects a 
     assert.equal(setSocketMode(path, 0o660), true);
     assert.equal(statSync(path).mode & 0o777, 0o660);
     assert.equal(setSocketMode(join(folder, 'none'), 0o660), false);
+    if (process.getuid?.() === 0) {
+      assert.equal(setSocketMode(path, 0o640, 12), true);
+      const grouped = join(folder, 'auth');
+      const third = await listeningSockets({ path: grouped }, 1, 0o660, 8);
+      assert.deepEqual(
+        [path, grouped].map((each) => [statSync(each).uid, statSync(each).gid, statSync(each).mode & 0o777]),
+        [
+          [0, 12, 0o640],
+          [0, 8, 0o660],
+        ],
+      );
+      assert.equal(await greetedBy(third.fds, { path: grouped }), 'hello');
+    }
     const file = join(folder, 'file');
     writeFileSync(file, '', { mode: 0o600 });
     symlinkSync(file, join(folder, 'link'));
