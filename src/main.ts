@@ -194,6 +194,7 @@ export async function createHouse(options: HouseOptions): Promise<House> {
       log.info('house.state', { ...fields, ...stateFields(state()), store: store.counts() });
     },
     async drain() {
+      admission.handOver();
       // From here on the file is the next generation's.
       await Promise.all([metrics?.close(), keeping.stop(), ...everyDoor().map((door) => door.drain())]);
       await Promise.all([receipts.settled(), onward.answers.settled()]);

@@ -47,6 +47,8 @@ export interface AdmissionControl {
   remember(address: string, account: string): void;
   /** Connections by source, in all fronts together; the same for the same `table`, a name of what is counted. `limit`: the one it is for. */
   connections(table: string, limit: number): ConnectionCounts;
+  /** Tells the fronts of the next settings what happened since they read the file: who fetched mail a moment ago is to send on. */
+  handOver(): void;
   /** What another front published, or anything else: what can't be understood is passed over. */
   receive(octets: Buffer): void;
   /** All that should outlive a restart. */
@@ -136,9 +138,17 @@ export function createAdmission(options: AdmissionOptions): AdmissionControl {
     },
     remember(address, account) {
       const source = sourceOf(address);
-      if (memory.fetched(source, account, clock.now())) tell({ kind: 'fetched', account, source });
+      const atMs = clock.now();
+      if (memory.fetched(source, account, atMs)) tell({ kind: 'fetched', account, source, atMs });
     },
     relays: () => [...memory.relays.entries(clock.now())].sort((a, b) => b.atMs - a.atMs).slice(0, policy.relays.shown),
+    handOver() {
+      const nowMs = clock.now();
+      for (const login of memory.recent.entries(nowMs)) {
+        if (nowMs - login.atMs <= policy.recent.handedOverMs) gossip.tell({ kind: 'fetched', ...login });
+      }
+      gossip.flush();
+    },
     connections: countsOf,
     receive(octets) {
       const nowMs = clock.now();
@@ -148,8 +158,9 @@ export function createAdmission(options: AdmissionOptions): AdmissionControl {
           continue;
         }
         if (news.kind === 'fetched' || news.kind === 'relayed') {
-          const table = news.kind === 'fetched' ? memory.recent : memory.relays;
-          table.put({ account: news.account, source: news.source, atMs: nowMs });
+          const { account, source } = news;
+          if (news.kind === 'fetched') memory.recent.put({ account, source, atMs: Math.min(news.atMs, nowMs) });
+          else memory.relays.put({ account, source, atMs: nowMs });
           memory.changes++;
           continue;
         }

@@ -38,6 +38,8 @@ export interface FetchedNews {
   readonly kind: 'fetched';
   readonly account: string;
   readonly source: string;
+  /** ms since 1970. */
+  readonly atMs: number;
 }
 
 /** Having done so was enough for that account to send, for the first time that day. */
@@ -78,8 +80,13 @@ export function writeNews(writer: RecordWriter, news: News): void {
       writer.number(news.device, 4);
       break;
     case 'fetched':
+      writer.number(FETCHED, 1);
+      writer.text(news.account);
+      writer.text(news.source);
+      writer.number(Math.max(0, Math.floor(news.atMs)), 6);
+      break;
     case 'relayed':
-      writer.number(news.kind === 'fetched' ? FETCHED : RELAYED, 1);
+      writer.number(RELAYED, 1);
       writer.text(news.account);
       writer.text(news.source);
       break;
@@ -116,7 +123,11 @@ function readOne(reader: RecordReader, kind: number | undefined): News | undefin
   const account = reader.text();
   const source = reader.text();
   if (account === undefined || source === undefined) return undefined;
-  if (kind === FETCHED || kind === RELAYED) return { kind: kind === FETCHED ? 'fetched' : 'relayed', account, source };
+  if (kind === RELAYED) return { kind: 'relayed', account, source };
+  if (kind === FETCHED) {
+    const atMs = reader.number(6);
+    return atMs === undefined ? undefined : { kind: 'fetched', account, source, atMs };
+  }
   const device = reader.number(4);
   if (device === undefined) return undefined;
   if (kind === WAY) return { kind: 'way', account, source, device };

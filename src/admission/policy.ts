@@ -48,8 +48,8 @@ export const policy = {
   /** Connections of a front that others weren't told about: a quarter of the limit in all. `heard`: counts kept of what others tell, for each table, 150 octets each. */
   counts: { untoldShare: 1 / 4, heartbeatMs: 30_000, forgottenMs: 100_000, fronts: 512, heard: 50_000 },
 
-  /** Sources that mail was fetched from, of domains that want it. 200 octets each. */
-  recent: { capacity: 50_000, refreshMs: minuteMs },
+  /** Sources that mail was fetched from, of domains that want it. 200 octets each. What is on the disc lags behind by half a minute. */
+  recent: { capacity: 50_000, refreshMs: minuteMs, handedOverMs: minuteMs },
   /** Accounts that sent by that. A month of them is what a host needs to find those it has to talk to; `shown` in reports. 150 octets each. */
   relays: { capacity: 10_000, rememberedMs: 30 * dayMs, shown: 200 },
 

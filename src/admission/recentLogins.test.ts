@@ -180,7 +180,25 @@ test('the table keeps the later of two', () => {
   table.note('198.51.100.7', ada, 5000);
   table.put({ source: '198.51.100.7', account: 'bea@example.org', atMs: 4900 });
   assert.equal(table.find('198.51.100.7', 5000), ada);
-  assert.deepEqual([...table.entries(5500)], [{ source: '198.51.100.7', account: ada, atMs: 5000, toldMs: 5000 }]);
+  assert.deepEqual([...table.entries(5500)], [{ source: '198.51.100.7', account: ada, atMs: 5000 }]);
+});
+
+test('at a reload the next fronts hear of who fetched mail a moment ago, and give them no more time', () => {
+  const { clock, fronts } = makeFronts(2, { fronts: 1 });
+  const [old, next] = [front(fronts, 0), front(fronts, 1)];
+  old.admission.remember('198.51.100.6', ada);
+  clock.pass(2 * minuteMs);
+  old.admission.remember('198.51.100.7', ada);
+  clock.pass(minuteMs);
+  assert.equal(next.admission.recentLogins.has('198.51.100.7'), false);
+  old.admission.handOver();
+  assert.equal(next.admission.recentLogins.has('198.51.100.7'), true);
+  // It is in the file that the next fronts have read.
+  assert.equal(next.admission.recentLogins.has('198.51.100.6'), false);
+  clock.pass(29 * minuteMs - 1);
+  assert.equal(next.admission.recentLogins.has('198.51.100.7'), true);
+  clock.pass(1);
+  assert.equal(next.admission.recentLogins.has('198.51.100.7'), false);
 });
 
 function notes({ wants = ['wants.example'], exempt = [] as string[] } = {}) {

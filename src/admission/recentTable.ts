@@ -58,11 +58,11 @@ export class RecentTable {
   }
 
   *entries(nowMs: number): Generator<RecentLogin> {
-    for (const [, entry] of this.#entries) if (this.#isRecent(entry, nowMs)) yield entry;
+    for (const [, { toldMs: _, ...entry }] of this.#entries) if (this.#isRecent(entry, nowMs)) yield entry;
   }
 
   /** A clock that was set back makes nobody's time longer than it is. */
-  #isRecent({ atMs }: Entry, nowMs: number): boolean {
+  #isRecent({ atMs }: RecentLogin, nowMs: number): boolean {
     return Math.abs(nowMs - atMs) < this.#options.lastsMs;
   }
 }

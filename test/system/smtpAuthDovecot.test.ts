@@ -126,7 +126,7 @@ for (const [what, line] of [
   ['an id that is none', 'AUTH\t0\tPLAIN\tservice=smtp'],
   ['a request without a service', 'AUTH\t1\tPLAIN\tsecured'],
   ['a parameter after resp', 'AUTH\t1\tPLAIN\tservice=smtp\tresp=YQ==\tsecured'],
-  ['an id that is in use', 'AUTH\t1\tLOGIN\tservice=smtp\nAUTH\t1\tLOGIN\tservice=smtp'],
+  ['an id that is in use', 'AUTH\t1\tLOGIN\tservice=smtp\tsecured\nAUTH\t1\tLOGIN\tservice=smtp\tsecured'],
 ] as const) {
   test(`${what}: both close the connection`, options, async (t) => {
     for (const client of Object.values(await both(t))) {
