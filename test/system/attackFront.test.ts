@@ -12,8 +12,10 @@ import {
   claim,
   deliver,
   type Frame,
+  f64,
   frame,
   MESSAGE,
+  named,
   request,
   retrieve,
   text,
@@ -234,6 +236,10 @@ test('a front that is taken over', { skip, timeout: 180_000 }, async (t) => {
         frame(request.account, wanted(address)),
         frame(request.explain, claim({ login: address })),
         frame(request.locate, wanted(address)),
+        frame(request.alias, named(address)),
+        frame(request.pattern, named(address)),
+        frame(request.usage, Buffer.concat([u8(0), wanted(address)])),
+        frame(request.first, Buffer.concat([wanted(address), u8(0), text('somebody'), f64(60)])),
       );
       for (const hash of [0, 1]) asked.push(frame(request.scramParameters, Buffer.concat([u8(hash), claim({ login: address })])));
     }

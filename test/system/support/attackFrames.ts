@@ -18,6 +18,11 @@ export const request = {
   scramParameters: 28,
   explain: 29,
   locate: 30,
+  alias: 31,
+  pattern: 32,
+  first: 40,
+  receipt: 45,
+  usage: 46,
 } as const;
 
 export const answer = {
@@ -33,6 +38,10 @@ export const answer = {
   scramParameters: 73,
   explained: 74,
   located: 75,
+  alias: 76,
+  first: 80,
+  receipt: 85,
+  usage: 86,
 } as const;
 
 /** @param length said instead of the true one */
@@ -86,6 +95,11 @@ export function authenticate({ login, password = 'secret', service = 0, opens = 
 export function wanted(address: string, system = false): Buffer {
   const at = address.lastIndexOf('@');
   return Buffer.concat([text(address.slice(0, at)), text(address.slice(at + 1)), u8(system ? 1 : 0)]);
+}
+
+/** Of `request.alias` and `request.pattern`. */
+export function named(address: string): Buffer {
+  return wanted(address).subarray(0, -1);
 }
 
 export function retrieve(row: number, skip = 0): Buffer {
