@@ -12,15 +12,22 @@ export interface Rights {
   readonly gid: number;
 }
 
-/** Takes a connection on a socket of its own, reads a path from it, and carries octets between the two from then on. */
+/**
+ * Takes a connection on a socket of its own, reads a path from it, and carries octets between the two from then on. Only what keeps it from
+ * connecting is told: a connection that is cut afterwards ends, by a reset or not, as the kernel happens to have octets that nobody read.
+ */
 const relay = `
   import { createServer, connect } from 'node:net';
   createServer((near) => {
     near.on('error', () => {});
     near.once('data', (line) => {
       const far = connect(line.toString().trim());
-      far.on('connect', () => near.write('c'));
-      far.on('error', (error) => near.end(error.code));
+      let isIn = false;
+      far.on('connect', () => {
+        isIn = true;
+        near.write('c');
+      });
+      far.on('error', (error) => near.end(isIn ? '' : error.code));
       near.on('close', () => far.destroy());
       far.on('close', () => near.end());
       near.pipe(far, { end: false });
