@@ -40,6 +40,9 @@ test('the listing of the predecessor: a pipe, a file and everybody else', option
   assert.deepEqual([own?.content, more], [text, []]);
   const { dsn, status } = await host.delivery('nobody@kvt.dk', dotted);
   assert.deepEqual([dsn, status], ['5.1.1', 'bounced']);
+  // In the middle of an upgrade: the program isn't there.
+  host.forward('+gone--kvt.dk', '"|/nowhere/postkasse deliver"');
+  assert.equal((await host.delivery('gone@kvt.dk', dotted)).status, 'deferred');
 });
 
 test('one .forward for all: each address has its mailbox or is told that there is none', options, async (t) => {
@@ -136,4 +139,20 @@ test('from pipe(8), by the command line', options, async (t) => {
   assert.deepEqual((await takeAll(host.server, 'abc@kvt.dk')).map(known), [expected('abc@kvt.dk', 'info@kvt.dk', '"ada b"@example.org')]);
   const { status, dsn } = await host.delivery('"a b"@kvt.dk', dotted);
   assert.deepEqual([status, dsn], ['bounced', '5.1.1']);
+});
+
+test('without a process: an address of the internal domain, which a transport map carries to the server', options, async (t) => {
+  const host = await startJthHost(t, {
+    user: ['pk_pipe_h', 64308],
+    settings: { delivery: ['internal_domain = "deliver.invalid"'] },
+    main: ['transport_maps = inline:{ deliver.invalid=lmtp-one:unix:SOCKET }'],
+  });
+  host.forward('+abc--kvt.dk', 'abc--kvt.dk@deliver.invalid');
+  host.forward('+none--kvt.dk', 'none--kvt.dk@deliver.invalid');
+  assert.equal((await host.delivery('abc@kvt.dk', dotted)).status, 'sent');
+  await host.postfix.logged(/ to=<abc--kvt\.dk@deliver\.invalid>.* status=sent /);
+  assert.deepEqual((await takeAll(host.server, 'abc@kvt.dk')).map(known), [expected('abc@kvt.dk', 'abc@kvt.dk')]);
+  await host.send('none@kvt.dk', dotted);
+  const [refused] = await host.postfix.logged(/ to=<none--kvt\.dk@deliver\.invalid>.* status=bounced /);
+  assert.match(refused ?? '', / dsn=5\.1\.1, /);
 });

@@ -39,13 +39,19 @@ export interface JthOptions {
   readonly user: readonly [name: string, uid: number];
   /** Further lines of master.cf and main.cf. @param command what starts the agent */
   readonly services?: (command: string, user: UnixUser) => readonly string[];
+  /** `SOCKET` in them becomes the server's. */
   readonly main?: readonly string[];
+  /** Further settings of the server, by table. */
+  readonly settings?: Readonly<Record<string, readonly string[]>>;
 }
 
 export const password = 'secret';
 const subdomain = 'z.kvt.dk';
 
-export async function startJthHost(t: TestContext, { user: [name, uid], services, main = [] }: JthOptions): Promise<JthHost> {
+export async function startJthHost(
+  t: TestContext,
+  { user: [name, uid], services, main = [], settings = {} }: JthOptions,
+): Promise<JthHost> {
   let host: JthHost | undefined;
   // Registered before the tree's own, which removes what they need to stop.
   t.after(async () => {
@@ -58,7 +64,7 @@ export async function startJthHost(t: TestContext, { user: [name, uid], services
   makeDomain(tree, kvt, 'kvt.dk', [...['abc', 'a--b', "o'neil", '$', 'blåbær'].map(line), `kvt:{PLAIN}${password}:UID:GID::${kvt.home}/:`]);
   mkdirSync(join(tree.folder, 'run'));
   const socket = join(tree.folder, 'run', 'lmtp');
-  const server = await startServer({ tree, protocols: ['pop3', 'lmtp'], lmtpSocket: socket });
+  const server = await startServer({ tree, protocols: ['pop3', 'lmtp'], lmtpSocket: socket, settings });
   const command = `${program} deliver --socket ${socket} --config ${server.settingsFile}`;
   const postfix = await startPostfix({
     folder: join(tree.folder, 'postfix'),
@@ -72,7 +78,7 @@ export async function startJthHost(t: TestContext, { user: [name, uid], services
       'forward_path = $home/.forward${recipient_delimiter}${extension}, $home/.forward',
       `virtual_alias_domains = kvt.dk, ${subdomain}`,
       `virtual_alias_maps = inline:{ info@kvt.dk=ABC@kvt.dk } regexp:${tree.folder}/virtual_regexp`,
-      ...main,
+      ...main.map((each) => each.replace('SOCKET', socket)),
     ],
     services: services?.(command, kvt) ?? [],
   });
