@@ -134,7 +134,7 @@ test('sessions in two domains and deliveries under way, as status, metrics and t
   const octetsSent = sum(pop3, ({ socket }) => socket.bytesRead);
   const counts = {
     cpuMs: 'N',
-    accepted: { pop3: 5, pop3s: 0, lmtp: 3, smtp: 0 },
+    accepted: { pop3: 5, pop3s: 0, lmtp: 3, smtp: 0, sasl: 0, socketmap: 0, 'tcp-table': 0, policy: 0 },
     turnedAway: 0,
     octetsReceived,
     octetsSent,
@@ -146,6 +146,7 @@ test('sessions in two domains and deliveries under way, as status, metrics and t
       deleted: 1,
       expired: 0,
     },
+    smtpAuth: { logins: 0, failures: { auth: 0, throttled: 0, temporary: 0, permanent: 0 } },
     deliveries: {
       messages: 2,
       octets: 2 * message.length,
@@ -154,6 +155,13 @@ test('sessions in two domains and deliveries under way, as status, metrics and t
       failedPermanently: 0,
       deferred: 0,
       refused: 1,
+      overQuota: 0,
+    },
+    questions: {
+      lookups: { found: 0, notFound: 0, deferred: 0 },
+      policy: { neutral: 0, permitted: 0, rejected: 0, deferred: 0 },
+      late: 0,
+      malformed: 0,
     },
   };
   const front = {
@@ -169,6 +177,7 @@ test('sessions in two domains and deliveries under way, as status, metrics and t
     ],
     deliveries: { receiving: 1, delivering: 1, spooledOctets: half.length + message.length },
     throttle: { sources: 0, accounts: 0 },
+    relays: [],
   };
   const own = { uptimeS: 'N', rss: 'N', heapUsed: 'N' };
   assert.deepEqual(
@@ -238,6 +247,8 @@ since the start
   failed: too soon after the last  0
   failed: too many tries lately  0
   failed: trouble here  0
+  SMTP logins  0
+  SMTP logins that failed  0
   messages retrieved  1
   messages deleted  1
   messages expired  0
@@ -248,6 +259,9 @@ since the start
   recipients to be tried again  0
   recipients failed  0
   recipients refused  1
+  recipients without room  0
+  questions of Postfix answered  0
+  questions of Postfix put off  0
   connections accepted  8
   connections turned away  0
   fronts that died  0
@@ -284,6 +298,10 @@ since the start
         ['postkasse_connections_accepted_total{protocol="pop3s"}', 0],
         ['postkasse_connections_accepted_total{protocol="lmtp"}', 3],
         ['postkasse_connections_accepted_total{protocol="smtp"}', 0],
+        ['postkasse_connections_accepted_total{protocol="sasl"}', 0],
+        ['postkasse_connections_accepted_total{protocol="socketmap"}', 0],
+        ['postkasse_connections_accepted_total{protocol="tcp-table"}', 0],
+        ['postkasse_connections_accepted_total{protocol="policy"}', 0],
         ['postkasse_connections_turned_away_total', 0],
         ['postkasse_sessions{domain="kvt.dk"}', 2],
         ['postkasse_sessions{domain="example.org"}', 1],
@@ -296,6 +314,11 @@ since the start
         ['postkasse_login_failures_total{reason="throttled"}', 0],
         ['postkasse_login_failures_total{reason="temporary"}', 0],
         ['postkasse_login_failures_total{reason="permanent"}', 0],
+        ['postkasse_smtp_auths_total', 0],
+        ['postkasse_smtp_auth_failures_total{reason="auth"}', 0],
+        ['postkasse_smtp_auth_failures_total{reason="throttled"}', 0],
+        ['postkasse_smtp_auth_failures_total{reason="temporary"}', 0],
+        ['postkasse_smtp_auth_failures_total{reason="permanent"}', 0],
         ['postkasse_throttled_sources', 0],
         ['postkasse_accounts_under_attack', 0],
         ['postkasse_messages_retrieved_total', 1],
@@ -311,6 +334,16 @@ since the start
         ['postkasse_deliveries_total{outcome="failed"}', 0],
         ['postkasse_recipients_refused_total{outcome="deferred"}', 0],
         ['postkasse_recipients_refused_total{outcome="refused"}', 1],
+        ['postkasse_over_quota_total', 0],
+        ['postkasse_lookups_total{outcome="found"}', 0],
+        ['postkasse_lookups_total{outcome="not-found"}', 0],
+        ['postkasse_lookups_total{outcome="deferred"}', 0],
+        ['postkasse_policy_requests_total{outcome="neutral"}', 0],
+        ['postkasse_policy_requests_total{outcome="permitted"}', 0],
+        ['postkasse_policy_requests_total{outcome="rejected"}', 0],
+        ['postkasse_policy_requests_total{outcome="deferred"}', 0],
+        ['postkasse_questions_unanswered_total{reason="late"}', 0],
+        ['postkasse_questions_unanswered_total{reason="malformed"}', 0],
         ['postkasse_deliveries_under_way{stage="receiving"}', 1],
         ['postkasse_deliveries_under_way{stage="delivering"}', 1],
         ['postkasse_spooled_bytes', half.length + message.length],
@@ -323,15 +356,19 @@ since the start
     const line = async (pattern: RegExp) =>
       (await server.logged(pattern)).replace(/^\S+ /, '').replace(/\b(pid|rss|heapUsed|uptimeS|lagMs|cpuMs)=[\d.]+/g, '$1=N');
     const json = (value: unknown) => JSON.stringify(JSON.stringify(value));
-    const [{ connections, sessions, deliveries }, { cpuMs: _, sessions: came, deliveries: received, ...others }] = [front, counts];
-    const { accepted, turnedAway } = others;
+    const [{ connections, sessions, deliveries }, { cpuMs: _, sessions: came, smtpAuth, deliveries: received, ...others }] = [
+      front,
+      counts,
+    ];
+    const { accepted, turnedAway, questions } = others;
+    const smtp = { smtpAuths: smtpAuth.logins, smtpAuthFailures: smtpAuth.failures };
     const fields = (row: object) =>
       Object.entries(row)
         .map(([name, value]) => ` ${name}=${typeof value === 'object' ? json(value) : value}`)
         .join('');
     assert.equal(
       await line(/ house\.state /),
-      `info  house.state pid=N front=0 uptimeS=N rss=N heapUsed=N lagMs=N${fields({ connections, sessions, ...deliveries })} throttledSources=0 accountsUnderAttack=0 cpuMs=N${fields({ accepted, turnedAway, octetsReceived, octetsSent, ...came, ...received })} store=${json({ open: 3, maildirs: 0, maildirMessages: 0 })}`,
+      `info  house.state pid=N front=0 uptimeS=N rss=N heapUsed=N lagMs=N${fields({ connections, sessions, ...deliveries })} throttledSources=0 accountsUnderAttack=0 accountsRelaying=0 cpuMs=N${fields({ accepted, turnedAway, octetsReceived, octetsSent, questions, ...came, ...smtp, ...received })} store=${json({ open: 3, maildirs: 0, maildirMessages: 0 })}`,
     );
     const pids = JSON.stringify(server.fronts());
     const listeners = json([`127.0.0.1:${server.ports.pop3}`, `127.0.0.1:${server.ports.lmtp}`]);
