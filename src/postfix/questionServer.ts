@@ -240,16 +240,18 @@ class QuestionConnection {
       return;
     }
     this.#working = true;
-    this.#answerAll()
-      .catch((cause: unknown) => {
-        this.#noteTrouble(cause);
-        this.cut();
-      })
-      .finally(() => {
-        this.#working = false;
-        if (this.#server.stopping || this.#ended) this.#socket.destroySoon();
-      });
+    this.#answerAll().then(this.#rest, (cause: unknown) => {
+      this.#noteTrouble(cause);
+      this.cut();
+      this.#rest();
+    });
   }
+
+  /** Bound, for it goes to `then` as it is. */
+  readonly #rest = (): void => {
+    this.#working = false;
+    if (this.#server.stopping || this.#ended) this.#socket.destroySoon();
+  };
 
   /** The client has asked its last question, and may still wait for the answer. */
   #end(): void {
@@ -276,19 +278,19 @@ class QuestionConnection {
     }
   }
 
-  #answerInTime(request: Buffer): Promise<Buffer | undefined> {
+  async #answerInTime(request: Buffer): Promise<Buffer | undefined> {
     const { clock } = this.#server.options;
-    const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
     this.#since = clock();
-    this.#giveUp = () => resolve(this.#dialogue.late());
-    this.#dialogue.answer(request).then(resolve, (cause: unknown) => {
-      this.#noteTrouble(cause);
-      resolve(this.#dialogue.late());
+    const answer = await new Promise<Buffer | undefined>((resolve) => {
+      this.#giveUp = () => resolve(this.#dialogue.late());
+      this.#dialogue.answer(request).then(resolve, (cause: unknown) => {
+        this.#noteTrouble(cause);
+        resolve(this.#dialogue.late());
+      });
     });
-    return promise.finally(() => {
-      this.#giveUp = undefined;
-      this.#since = clock();
-    });
+    this.#giveUp = undefined;
+    this.#since = clock();
+    return answer;
   }
 
   #noteTrouble(cause: unknown): void {
