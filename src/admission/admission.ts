@@ -73,8 +73,8 @@ export function createAdmission(options: AdmissionOptions): AdmissionControl {
   const gossip = new Gossip({ ...policy.gossip, clock, publish: options.publish });
   const tables = new Map<string, SharedCounts>();
 
-  function tell(news: Parameters<Gossip['tell']>[0]): void {
-    if (fronts > 1) gossip.tell(news);
+  function tell(...news: Parameters<Gossip['tell']>): void {
+    if (fronts > 1) gossip.tell(...news);
   }
 
   function countsOf(table: string, limit: number): SharedCounts {
@@ -139,7 +139,8 @@ export function createAdmission(options: AdmissionOptions): AdmissionControl {
     remember(address, account) {
       const source = sourceOf(address);
       const atMs = clock.now();
-      if (memory.fetched(source, account, atMs)) tell({ kind: 'fetched', account, source, atMs });
+      // Who waited for it sends in the next moment.
+      if (memory.fetched(source, account, atMs)) tell({ kind: 'fetched', account, source, atMs }, true);
     },
     relays: () => [...memory.relays.entries(clock.now())].sort((a, b) => b.atMs - a.atMs).slice(0, policy.relays.shown),
     handOver() {

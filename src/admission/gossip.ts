@@ -20,11 +20,13 @@ export class Gossip {
     this.#options = options;
   }
 
-  tell(news: News): void {
+  /** @param isUrgent whether it is told at once, where nothing was told for a while */
+  tell(news: News, isUrgent = false): void {
     const { batchMs, clock, octets } = this.#options;
     this.#writer ??= beginNews();
     if (this.#writer.length >= octets) return;
     writeNews(this.#writer, news);
+    if (isUrgent && this.#cancel === undefined) this.#send();
     this.#cancel ??= clock.after(batchMs, () => this.#send());
   }
 

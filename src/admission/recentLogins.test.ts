@@ -85,6 +85,21 @@ test('memory is bounded, and who fetched lately is in it', () => {
   assert.equal(admission.recentLogins.has(addressOf(count - 1)), true);
 });
 
+test('all fronts know at once; of many at a time they hear together', () => {
+  const { clock, fronts, published } = makeFronts(2);
+  const [one, two] = [front(fronts, 0), front(fronts, 1)];
+  one.admission.remember('198.51.100.1', ada);
+  assert.equal(two.admission.recentLogins.has('198.51.100.1'), true);
+  for (let n = 2; n < 100; n++) one.admission.remember(`198.51.100.${n}`, ada);
+  assert.equal(published.length, 1);
+  clock.pass(50);
+  // And that it was used, by the other.
+  assert.equal(published.length, 3);
+  for (let n = 2; n < 100; n++) assert.equal(two.admission.recentLogins.has(`198.51.100.${n}`), true);
+  clock.pass(50);
+  assert.deepEqual([published.length, clock.timers], [3, 0]);
+});
+
 test('all fronts know, by a message a minute at most', () => {
   const { clock, fronts, published } = makeFronts(3);
   const [one, two] = [front(fronts, 0), front(fronts, 1)];

