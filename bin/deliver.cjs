@@ -435,14 +435,12 @@ return { outcomeOf, later, noSuchAddress };
 })();
 // sender.ts
 const { watchSender } = (() => {
+const EXITING = 0x4;
 function watchSender()                {
-  const before = leader();
-  return () => before === undefined || leader() === before;
-}
-function leader()                     {
   const session = statOf('self')?.[3];
-  const stat = session === undefined ? undefined : statOf(session);
-  return stat && `${session} ${stat[1]}`;
+  const sender = session === undefined ? undefined : statOf(session)?.[1];
+  if (session === undefined || sender === undefined || statOf(sender) === undefined) return () => true;
+  return () => statOf(session)?.[1] === sender && (Number(statOf(sender)?.[6] ?? EXITING) & EXITING) === 0;
 }
 function statOf(process        )                                {
   try {

@@ -1,23 +1,22 @@
 /**
  * Whether who started us is still there. Postfix's local(8) and pipe(8) begin a session for each command: when such a one dies while it
- * writes, the message just ends, and only the new parent of the session's first process tells that from its end.
+ * writes, the message just ends, and only the parent of the session's first process tells that from its end.
  */
 import { readFileSync } from 'node:fs';
 
-/** @returns false when the process that began our session has gone or has been orphaned since now */
+/** Of a process that has begun to end, which it does before it closes what it writes to. Linux, PF_EXITING. */
+const EXITING = 0x4;
+
+/** @returns false when the process that began our session, or the one that started it, has gone since now, or is going */
 export function watchSender(): () => boolean {
-  const before = leader();
-  return () => before === undefined || leader() === before;
-}
-
-/** The session's first process and its parent; `undefined`: not to be found out. */
-function leader(): string | undefined {
   const session = statOf('self')?.[3];
-  const stat = session === undefined ? undefined : statOf(session);
-  return stat && `${session} ${stat[1]}`;
+  const sender = session === undefined ? undefined : statOf(session)?.[1];
+  // Where processes of others are hidden there is nothing to see of it.
+  if (session === undefined || sender === undefined || statOf(sender) === undefined) return () => true;
+  return () => statOf(session)?.[1] === sender && (Number(statOf(sender)?.[6] ?? EXITING) & EXITING) === 0;
 }
 
-/** proc(5): what follows the name, which may hold anything: state, parent, process group, session. */
+/** proc(5): what follows the name, which may hold anything: state, parent, process group, session, terminal, its group, flags. */
 function statOf(process: string): readonly string[] | undefined {
   try {
     const text = readFileSync(`/proc/${process}/stat`, 'latin1');
