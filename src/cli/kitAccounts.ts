@@ -88,7 +88,13 @@ export async function findDomains(settings: Settings, settingsFile: string | und
 
 function ownerOf({ uid, gid }: { uid: number; gid: number }): KitOwner {
   const user = getpwuid(uid);
-  return { uid, gid, name: user?.name, home: user?.home.startsWith('/') ? user.home : undefined };
+  return { uid, gid, name: user?.name, home: user !== undefined && isOwnHome(user.home, uid) ? user.home : undefined };
+}
+
+/** A folder, and in the hands of this user: what lies there is only theirs to say then. */
+function isOwnHome(home: string, uid: number): boolean {
+  const stats = home.startsWith('/') ? disk.stat(home) : undefined;
+  return stats?.isDirectory() === true && stats.uid === uid;
 }
 
 /** All of them belong to the same user. What comes back is that user's word: it is looked at before it is used. */
@@ -121,19 +127,20 @@ function parsed(line: string): unknown {
 
 /** Said by the owner's process. */
 export async function readDomainFiles(
-  { directory: { root, passwdFile }, delivery }: Settings,
+  { directory: { root, passwdFile }, delivery, quota }: Settings,
   name: DomainName,
   { directory, locate }: { directory: Directory; locate(account: Account): Location },
 ): Promise<ReadDomain | FailedDomain> {
   try {
     const hosted = await directory.domain(name);
     if (hosted === undefined) return { name, detail: 'no such domain' };
+    const hasQuota = [hosted.quotaOctets, quota.domain, quota.account].some((octets) => octets !== undefined);
     const accounts: ReadDomain['accounts'] = [];
     const problems: ReadDomain['problems'] = [];
     for (const user of parsePasswd(readFileSync(join(root, name, passwdFile))).names()) {
       try {
         const found = await directory.account({ user, domain: name });
-        if (found !== undefined) accounts.push(kitAccount(user, found, locate(found)));
+        if (found !== undefined) accounts.push(kitAccount(user, found, locate(found), hasQuota));
       } catch (thrown) {
         problems.push({ account: formatAddress({ user, domain: name }), detail: detailOf(thrown) });
       }
@@ -169,6 +176,7 @@ function kitAccount(
   user: string,
   { mailbox, services, rules = noAccountRules }: Account,
   { path, format }: Location,
+  hasQuota: boolean,
 ): ReadDomain['accounts'][number] {
   const { uid, gid } = mailbox.owner ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   return {
@@ -180,7 +188,7 @@ function kitAccount(
     receives: services.has('receive'),
     forward: [...rules.forward],
     keepsCopy: rules.keepsCopy,
-    hasRules: rules.vacation !== undefined || rules.quotaOctets !== undefined,
+    hasRules: hasQuota || rules.vacation !== undefined || rules.quotaOctets !== undefined,
   };
 }
 

@@ -91,9 +91,9 @@ export const postfixKit = {
     da: '{domain} tilhører root, og stilen jth kræver en bruger på maskinen',
     de: '{domain} gehört root, und der Stil jth braucht einen Benutzer des Rechners',
   },
-  '{domain} belongs to uid {uid}, which is no user of the host; style jth needs one': {
-    da: '{domain} tilhører uid {uid}, som ikke er en bruger på maskinen; stilen jth kræver en',
-    de: '{domain} gehört uid {uid}, was kein Benutzer des Rechners ist; der Stil jth braucht einen',
+  '{domain} belongs to uid {uid}, who has no home of the own on the host; style jth needs one': {
+    da: '{domain} tilhører uid {uid}, som ikke har et eget hjem på maskinen; stilen jth kræver et',
+    de: '{domain} gehört uid {uid}, wofür es auf dem Rechner kein eigenes Heimatverzeichnis gibt; der Stil jth braucht eines',
   },
   '{domain} belongs to {owner}, a name that style jth can not write': {
     da: '{domain} tilhører {owner}, et navn som stilen jth ikke kan skrive',

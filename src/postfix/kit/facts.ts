@@ -1,4 +1,5 @@
 /** What `findings` goes by, looked up: sockets tried as Postfix' user, files of owners and of mailboxes, tables and what was made of them. */
+import { constants } from 'node:fs';
 import { connect, type NetConnectOpts } from 'node:net';
 import { dirname } from 'node:path';
 import { codeOf, type Disk } from '../../os/disk.ts';
@@ -61,6 +62,8 @@ export async function fileFacts(disk: Disk, question: Question, forwards: readon
   const facts: FileFact[] = [];
   for (const { owner } of uniqueOwners(question)) {
     await asOwner(owner, () => {
+      const [program = ''] = question.deliverCommand.split(' ');
+      if (!isOpen(disk, program)) facts.push({ path: program, problem: 'closed', uid: 0, wanted: owner.uid });
       for (const path of forwards) {
         if (dirname(path) !== owner.home) continue;
         const stats = disk.stat(path);
@@ -97,6 +100,16 @@ function uniqueOwners(question: Question) {
 
 function isReadable(mode: number, isOwn: boolean): boolean {
   return (mode & (isOwn ? 0o400 : 0o004)) !== 0;
+}
+
+/** access(2) would say what root may. */
+function isOpen(disk: Disk, path: string): boolean {
+  try {
+    disk.close(disk.open(path, constants.O_RDONLY));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What can't be looked at isn't there for this user. */

@@ -86,7 +86,12 @@ function settingNeeds({ installation, homeMailbox, existing }: Question): Needs 
 function ownerConflict({ name, owner }: KitDomain): Needs[] {
   if (owner.uid === 0) return [conflict('{domain} belongs to root, and style jth needs a user of the host', { domain: name })];
   if (owner.name === undefined || owner.home === undefined)
-    return [conflict('{domain} belongs to uid {uid}, which is no user of the host; style jth needs one', { domain: name, uid: owner.uid })];
+    return [
+      conflict('{domain} belongs to uid {uid}, who has no home of the own on the host; style jth needs one', {
+        domain: name,
+        uid: owner.uid,
+      }),
+    ];
   if (!/^[a-z_][a-z0-9_.-]*$/.test(owner.name))
     return [conflict('{domain} belongs to {owner}, a name that style jth can not write', { domain: name, owner: owner.name })];
   return [];
@@ -180,9 +185,11 @@ function contentFor(account: KitAccount, domain: KitDomain, question: Question):
   const isHomeMailbox = owner.home !== undefined && account.path === join(owner.home, question.homeMailbox);
   const isPlain =
     account.receives && !account.hasRules && account.forward.length === 0 && account.format === 'mbox' && account.uid === owner.uid;
+  // Words and quotes of a `.forward` file end at some characters.
+  const isPath = /^[A-Za-z0-9/._=+-]+$/.test(account.path);
   // Where `_` may stand for another character the mail may be for somebody else, too.
   const isCertain = /^[a-z0-9=+.-]+$/.test(account.user);
-  if (question.homeMailbox !== '' && isHomeMailbox && isPlain && isCertain && domain.style === 'jth') return account.path;
+  if (question.homeMailbox !== '' && isHomeMailbox && isPlain && isPath && isCertain && domain.style === 'jth') return account.path;
   return handedOver(account.user, domain, question);
 }
 

@@ -325,7 +325,7 @@ test('what stands in the way is said, and not worked around', () => {
     [question({ domains: [kvt({ style: 'jth', owner: root })] }), '{domain} belongs to root, and style jth needs a user of the host'],
     [
       question({ domains: [kvt({ style: 'jth', owner: { ...root, uid: 601, name: undefined } })] }),
-      '{domain} belongs to uid {uid}, which is no user of the host; style jth needs one',
+      '{domain} belongs to uid {uid}, who has no home of the own on the host; style jth needs one',
     ],
     [
       question({ domains: [kvt({ style: 'jth' })], types: { indexed: 'hash', pattern: undefined } }),
