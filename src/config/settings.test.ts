@@ -62,7 +62,7 @@ test('the example is accepted as it stands', () => {
         mechanisms: 'auto',
         loginOptions: true,
       },
-      pop3: { idleTimeoutS: 600, expireDays: 'never', leastExpireDays: 0, loginDelayS: 0 },
+      pop3: { idleTimeoutS: 600, expireDays: 'never', leastExpireDays: undefined, loginDelayS: 0 },
       quota: { account: undefined, domain: undefined, whenFull: 'defer', warnPercent: 90 },
       trace: { days: 14, daySize: 100_000_000 },
       submission: { via: 'auto', sendmail: '/usr/sbin/sendmail', smtp: { kind: 'tcp', host: '127.0.0.1', port: 25 } },

@@ -143,10 +143,9 @@ export function settingsTable(folder: string) {
         'never',
         'Days after which messages are removed, where neither account nor domain says so (expire_days). Announced as EXPIRE.',
       ),
-      least_expire_days: row(
+      least_expire_days: optional(
         wordOr('never', integer(0, 36500), { text: '"never" or a whole number from 0 to 36500' }),
-        0,
-        'The fewest days that an account or a domain may have; one that says less has these. Before login EXPIRE announces this or expire_days, whichever is less.',
+        'The fewest days that an account or a domain may have; one that says less has these. Before login EXPIRE announces this or expire_days, whichever is less. Left out: the same as expire_days.',
       ),
       login_delay_s: row(integer(0, 86400), 0, 'Seconds between two logins to the same mailbox. Announced as LOGIN-DELAY.'),
     },

@@ -9,7 +9,7 @@ function accountWith(expireDays: Days | undefined): Account {
 }
 
 test('what an account has: its own days, but no fewer than the host allows; else those of the host', () => {
-  const cases: readonly [own: Days | undefined, host: Days, least: Days, expected: Days][] = [
+  const cases: readonly [own: Days | undefined, host: Days, least: Days | undefined, expected: Days][] = [
     [undefined, 'never', 0, 'never'],
     [undefined, 30, 0, 30],
     // The host may have fewer than it allows others.
@@ -22,6 +22,11 @@ test('what an account has: its own days, but no fewer than the host allows; else
     [0, 30, 7, 7],
     [10, 5, 30, 30],
     [10, 30, 'never', 'never'],
+    // The host has said nothing: owners may have more, and not less.
+    [10, 'never', undefined, 'never'],
+    [10, 30, undefined, 30],
+    [60, 30, undefined, 60],
+    [0, 0, undefined, 0],
   ];
   for (const [own, expireDays, leastExpireDays, expected] of cases)
     assert.equal(expireDaysOf(accountWith(own), { expireDays, leastExpireDays }), expected, `${own} ${expireDays} ${leastExpireDays}`);
@@ -32,13 +37,15 @@ test('what an account has: its own days, but no fewer than the host allows; else
 });
 
 test('what is announced before login is the smallest value that any account may have, and says whether they differ', () => {
-  const cases: readonly [host: Days, least: Days, expected: Days, differ: boolean][] = [
+  const cases: readonly [host: Days, least: Days | undefined, expected: Days, differ: boolean][] = [
     ['never', 0, 0, true],
     ['never', 7, 7, true],
     [30, 0, 0, true],
     [30, 60, 30, true],
     [30, 'never', 30, true],
     ['never', 'never', 'never', false],
+    ['never', undefined, 'never', false],
+    [30, undefined, 30, true],
   ];
   for (const [expireDays, leastExpireDays, expected, differ] of cases) {
     assert.equal(strictestExpireDays({ expireDays, leastExpireDays }), expected);

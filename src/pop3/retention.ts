@@ -10,23 +10,23 @@ export type Days = Limits['expireDays'];
 export interface RetentionRules {
   /** Of accounts that don't say so themselves, and whose domains don't. */
   readonly expireDays: Days;
-  /** The fewest that an account may have. */
-  readonly leastExpireDays: Days;
+  /** The fewest that an account may have; `undefined`: as many as the host says, so that what has always been announced stays true. */
+  readonly leastExpireDays: Days | undefined;
 }
 
 /** What holds for this account. */
-export function expireDaysOf({ rules }: Account, { expireDays, leastExpireDays }: RetentionRules): Days {
+export function expireDaysOf({ rules }: Account, { expireDays, leastExpireDays = expireDays }: RetentionRules): Days {
   const own = rules?.expireDays;
   return own === undefined ? expireDays : days(Math.max(count(own), count(leastExpireDays)));
 }
 
 /** The smallest value that any account may have: what is announced to who has not logged in. */
-export function strictestExpireDays({ expireDays, leastExpireDays }: RetentionRules): Days {
+export function strictestExpireDays({ expireDays, leastExpireDays = expireDays }: RetentionRules): Days {
   return days(Math.min(count(expireDays), count(leastExpireDays)));
 }
 
 /** Whether an account can have another value than the one that is announced before login. */
-export function expireDaysDiffer({ expireDays, leastExpireDays }: RetentionRules): boolean {
+export function expireDaysDiffer({ expireDays, leastExpireDays = expireDays }: RetentionRules): boolean {
   return expireDays !== 'never' || leastExpireDays !== 'never';
 }
 
