@@ -278,7 +278,10 @@ test('min_uid, system_spool and system_users: as explain tells them', async (t) 
   const refused = await explain('abc@kvt.dk', `min_uid = ${owner.uid + 1}`);
   // Nobody logs in, and mail waits until the line is put right.
   assert.equal(refused.status, 75);
-  assert.match(refused.out, /^account: refused: .+\n\nmail for abc@kvt\.dk:\n(?: .+\n)+ {2}defer: accounts can not be looked up just now\n$/m);
+  assert.match(
+    refused.out,
+    /^account: refused: .+\n\nmail for abc@kvt\.dk:\n(?: .+\n)+ {2}defer: accounts can not be looked up just now\n$/m,
+  );
   const absent = await explain('games');
   assert.equal(absent.status, 67);
   const system = await explain('games', 'system_users = true');
