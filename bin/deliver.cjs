@@ -436,10 +436,13 @@ return { outcomeOf, later, noSuchAddress };
 // sender.ts
 const { watchSender } = (() => {
 const EXITING = 0x4;
-function watchSender()                {
+const INIT = '1';
+const SESSION_INIT = 'systemd';
+function watchSender(isPostfix         )                {
   const session = statOf('self')?.[3];
   const sender = session === undefined ? undefined : statOf(session)?.[1];
   if (session === undefined || sender === undefined || statOf(sender) === undefined) return () => true;
+  if (isPostfix && (sender === INIT || nameOf(sender) === SESSION_INIT)) return () => false;
   return () => statOf(session)?.[1] === sender && (Number(statOf(sender)?.[6] ?? EXITING) & EXITING) === 0;
 }
 function statOf(process        )                                {
@@ -450,13 +453,20 @@ function statOf(process        )                                {
     return undefined;
   }
 }
+function nameOf(process        )                     {
+  try {
+    return readFileSync(`/proc/${process}/comm`, 'latin1').trimEnd();
+  } catch {
+    return undefined;
+  }
+}
 return { watchSender };
 })();
 // deliver.ts
 const { deliverPiped } = (() => {
 const busy = new Set(['EAGAIN', 'ETIMEDOUT']);
 async function deliverPiped(options                )                   {
-  const isSenderThere = watchSender();
+  const isSenderThere = watchSender(options.environment.MAIL_CONFIG !== undefined);
   const line = readCommandLine(options.words);
   if (line === undefined) return later('4.3.5', 'the command line can not be understood: postkasse deliver --help');
   const opening = open(line.socket ?? options.socket);
@@ -528,7 +538,7 @@ setTimeout(() => {
 }, LIMIT_MS).unref();
 deliverPiped({
   words: process.argv.slice(2).map(octets),
-  environment: environment(['SENDER', 'RECIPIENT', 'ORIGINAL_RECIPIENT', 'EXTENSION']),
+  environment: environment(['SENDER', 'RECIPIENT', 'ORIGINAL_RECIPIENT', 'EXTENSION', 'MAIL_CONFIG']),
   input: 0,
   socket: usualSocket,
   startOwn: startOwnServer,

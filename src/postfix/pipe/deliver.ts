@@ -27,7 +27,7 @@ const busy = new Set(['EAGAIN', 'ETIMEDOUT']);
 
 /** @throws whatever goes wrong, all of which is temporary */
 export async function deliverPiped(options: DeliverOptions): Promise<Outcome> {
-  const isSenderThere = watchSender();
+  const isSenderThere = watchSender(options.environment.MAIL_CONFIG !== undefined);
   const line = readCommandLine(options.words);
   if (line === undefined) return later('4.3.5', 'the command line can not be understood: postkasse deliver --help');
   const opening = open(line.socket ?? options.socket);

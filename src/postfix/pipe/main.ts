@@ -26,7 +26,7 @@ setTimeout(() => {
 
 deliverPiped({
   words: process.argv.slice(2).map(octets),
-  environment: environment(['SENDER', 'RECIPIENT', 'ORIGINAL_RECIPIENT', 'EXTENSION']),
+  environment: environment(['SENDER', 'RECIPIENT', 'ORIGINAL_RECIPIENT', 'EXTENSION', 'MAIL_CONFIG']),
   input: 0,
   socket: usualSocket,
   startOwn: startOwnServer,

@@ -177,6 +177,17 @@ test('who hangs is ended before Postfix does it', {
   assert.deepEqual(await run([], { program }), { status: 75, out: '4.3.0 postkasse deliver ended with status 137\n' });
 });
 
+test('a message whose sender died before the agent could look at it is not delivered', async (t) => {
+  const state = await server(t, '250 ok', '250 2.0.0 ok');
+  const code = `const { spawn } = require('node:child_process');
+    const child = spawn(${JSON.stringify(join(home, 'bin', 'postkasse'))}, ['deliver', '--socket', ${JSON.stringify(state.path)}], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    child.stdin.write(${JSON.stringify(mail.slice(0, -4))}, () => process.kill(process.pid, 'SIGKILL'));`;
+  spawn(process.execPath, ['-e', code], { env: { PATH: '/usr/bin:/bin', MAIL_CONFIG: '/etc/postfix', ...told }, stdio: 'inherit' });
+  await state.whenGone.promise;
+  assert.match(state.heard, /\r\nDATA\r\n/);
+  assert.doesNotMatch(state.heard, /\r\n\.\r\n/);
+});
+
 test('a message that was cut off because its sender died is not delivered', async (t) => {
   const state = await server(t, '250 ok', '250 2.0.0 ok');
   // A stand-in for local(8): starts the agent in a session of its own, writes half of the message and waits to be killed.
