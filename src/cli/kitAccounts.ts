@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Settings } from '../config/index.ts';
@@ -77,12 +78,16 @@ export async function findDomains(settings: Settings, settingsFile: string | und
     }
   }
   const domains: FoundDomains['domains'][number][] = [];
-  for (const { owner, names: theirs } of groups.values()) {
-    for (const read of await askOwner(theirs, settingsFile)) {
-      if ('detail' in read) failed.push(read);
-      else domains.push({ ...read, owner, aliasOf: read.aliasOf });
+  const waiting = groups.values();
+  const atWork = async () => {
+    for (const { owner, names: theirs } of waiting) {
+      for (const read of await askOwner(theirs, settingsFile)) {
+        if ('detail' in read) failed.push(read);
+        else domains.push({ ...read, owner, aliasOf: read.aliasOf });
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, atWork));
   return { domains: domains.sort((one, other) => (one.name < other.name ? -1 : 1)), failed };
 }
 

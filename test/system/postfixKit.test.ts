@@ -218,27 +218,12 @@ test('only root changes things; anybody who can read may look', options, async (
   const { tree, etc, run } = makeHost(t);
   chmodSync(join(etc, 'main.cf'), 0o644);
   const through = ['setpriv', `--reuid=${mailUser.uid}`, `--regid=${mailUser.gid}`, '--clear-groups'];
-  const as = (act: string) =>
-    postkasse(
-      [
-        'postfix',
-        act,
-        '--config-dir',
-        etc,
-        '--config',
-        join(tree.folder, 'postkasse.toml'),
-        '--style',
-        'lmtp',
-        '--domain',
-        'other.example',
-      ],
-      {
-        through,
-      },
-    );
+  const args = ['--config-dir', 'etc', '--config', 'postkasse.toml', '--style', 'lmtp', '--domain', 'other.example'];
+  const as = (act: string) => postkasse(['postfix', act, ...args], { through, cwd: tree.folder });
   const plan = await as('plan');
   assert.equal(plan.status, 0, plan.err);
   assert.match(plan.out, /^\+x@other\.example lmtp$/m);
+  assert.ok(plan.out.split('\n').includes(`  after:  hash:${etc}/postkasse/domains`), plan.out);
   const apply = await as('apply');
   assert.deepEqual([apply.status, apply.out, apply.err], [77, '', 'postkasse: only root can do this\n']);
   assert.equal((await run('rollback')).out, 'nothing to put back\n');

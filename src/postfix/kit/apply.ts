@@ -48,10 +48,10 @@ export async function applyPlan(
   await reload(installation.configDir, told);
 }
 
-/** What of the last generation somebody has changed since, by path. */
+/** What of the last generation somebody has changed since, by path. The file of styles may be edited. */
 export async function changedSince(disk: Disk, files: readonly KeptFile[]): Promise<string[]> {
   const found: string[] = [];
-  for (const file of files) {
+  for (const file of files.filter(({ kind }) => kind !== 'styles')) {
     const state = await stateOf(disk, ofOwner(file));
     const now = state === undefined ? null : digest(state.octets);
     if (now !== file.after && now !== (file.before?.digest ?? null)) found.push(file.path);

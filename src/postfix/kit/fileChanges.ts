@@ -25,9 +25,13 @@ export interface FileChange extends WantedFile {
 
 /**
  * `undefined`: it is as it should be.
- * @param recorded digest of what we wrote there; `undefined`: nothing that we know of
+ * @param recorded digest of what we wrote there; `undefined`: nothing that we know of; `unknown` to who may not know, and takes files with our mark for ours
  */
-export function fileChange(wanted: WantedFile, before: FileState | undefined, recorded: string | undefined): FileChange | undefined {
+export function fileChange(
+  wanted: WantedFile,
+  before: FileState | undefined,
+  recorded: string | 'unknown' | undefined,
+): FileChange | undefined {
   const { text, kind } = wanted;
   if (before === undefined && text === undefined) return undefined;
   if (
@@ -39,10 +43,10 @@ export function fileChange(wanted: WantedFile, before: FileState | undefined, re
   return { ...wanted, before, held: before === undefined ? undefined : heldBecause(kind, before.octets, recorded) };
 }
 
-function heldBecause(kind: FileKind, octets: Buffer, recorded: string | undefined): FileChange['held'] {
+function heldBecause(kind: FileKind, octets: Buffer, recorded: string | 'unknown' | undefined): FileChange['held'] {
   if (kind === 'settings' || kind === 'styles') return undefined;
   if (recorded === digest(octets)) return undefined;
-  if (isMarked(octets.toString('utf8'))) return 'edited';
+  if (isMarked(octets.toString('utf8'))) return recorded === 'unknown' ? undefined : 'edited';
   return kind === 'forward' && isPredecessors(octets) ? undefined : 'foreign';
 }
 

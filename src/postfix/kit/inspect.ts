@@ -1,5 +1,6 @@
 /** Looks at a Postfix and its tables; changes nothing. */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Fault } from '../../model/fault.ts';
 import type { KitDomain } from './domains.ts';
 import {
@@ -19,7 +20,8 @@ import { type Existing, probeUser } from './question.ts';
 
 /** @param folder of main.cf; `undefined`: where Postfix itself looks. @throws Fault, also for a Postfix that is too old */
 export async function readInstallation(folder: string | undefined): Promise<Installation> {
-  const configDir = folder ?? (await output('postconf', ['-h', 'config_directory'])).trim();
+  // Postfix' own processes are somewhere else.
+  const configDir = resolve(folder ?? (await output('postconf', ['-h', 'config_directory'])).trim());
   const at = (...args: string[]) => output('postconf', ['-c', configDir, ...args]);
   const written = await output('postconf', ['-d', '-h', 'mail_version']);
   const version = parseVersion(written);

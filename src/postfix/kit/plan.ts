@@ -65,7 +65,11 @@ export async function makePlan(
 
   const files: FileChange[] = [];
   for (const file of [...written, ...gone]) {
-    const change = fileChange(file, await stateOf(disk, file), recorded.get(file.path)?.after ?? undefined);
+    const change = fileChange(
+      file,
+      await stateOf(disk, file),
+      keeping === undefined ? 'unknown' : (recorded.get(file.path)?.after ?? undefined),
+    );
     if (change !== undefined) files.push(change);
   }
   const changed = new Set(files.map(({ path }) => path));
