@@ -103,7 +103,7 @@ function patternLines(domain: KitDomain, all: readonly KitDomain[]): string[] {
   return [...recipientsOf(domain, all).patterns.map((pattern) => `/^${ofPattern(pattern)}@${escaped(domain.name)}$/ ${TAKEN}`), ...below];
 }
 
-/** Whether a list of the administrator's says already what `static:` and the like would say to every question. */
+/** A table that has an answer to every question: what comes after it is never asked. */
 export function answersEverything(word: string): boolean {
   return /^(static|proxy:static):/.test(word);
 }
