@@ -1,4 +1,4 @@
-/** Patterns of an owner's: `*` is any run of characters, `?` one. Nothing is ever tried twice, whatever the pattern: time grows with the name alone. */
+/** Patterns of an owner's: `*` is any run of characters, `?` one. There is no going back: at worst each character of the name meets each of the pattern once. */
 
 export type Glob = (name: string) => boolean;
 
