@@ -135,6 +135,19 @@ test('who serves somebody stays, and the one more is told so', async (t) => {
   await refused;
 });
 
+test('who has been there for longest and serves somebody does not keep the others from making room', async (t) => {
+  const kvtServes = `globalThis.uid ??= message.become?.uid; ${obliging.replace(`message.kind === 'yield'`, `message.kind === 'yield' && globalThis.uid !== 601`)}`;
+  let clock = 0;
+  const { workers, logged } = pool(t, kvtServes, { max: 2, now: () => (clock += 250) });
+  const first = await workers.of(kvt);
+  await logged('worker.ready');
+  await workers.of(mail);
+  await logged('worker.ready', 2);
+  await workers.of(other);
+  assert.deepEqual((await logged('worker.ended'))?.owner, '8:8');
+  assert.deepEqual(await workers.of(kvt), first);
+});
+
 test('a worker that ends is not asked again, and the next one has a socket of its own', async (t) => {
   const { workers, logged } = pool(
     t,

@@ -44,6 +44,8 @@ interface Running extends Worker {
   ready: boolean;
   /** When it was last asked for, or became ready if that was later. */
   wantedAtMs: number;
+  /** When it was last asked to make room, 0: never. It stays while it serves somebody. */
+  askedAtMs: number;
   /** Asked whether it is there. */
   presence: PromiseWithResolvers<boolean> | undefined;
 }
@@ -224,6 +226,7 @@ export class Workers {
       child,
       ready: false,
       wantedAtMs: startedAtMs,
+      askedAtMs: 0,
       presence: undefined,
     };
     this.#running.set(key, running);
@@ -272,8 +275,10 @@ export class Workers {
       if (this.#ending) throw stopping();
       if (now() >= until) throw new Error(`${max} owners are at work already`);
       const unwanted = [...this.#running.values()].filter(({ ready, wantedAtMs }) => ready && now() - wantedAtMs >= RESERVED_MS);
-      const idlest = unwanted.toSorted((a, b) => a.wantedAtMs - b.wantedAtMs).slice(0, Math.ceil(max / 16));
-      for (const one of idlest) {
+      // Those that have just been asked serve somebody, it seems, and others come first.
+      const inOrder = unwanted.toSorted((a, b) => a.askedAtMs - b.askedAtMs || a.wantedAtMs - b.wantedAtMs);
+      for (const one of inOrder.slice(0, Math.ceil(max / 16))) {
+        one.askedAtMs = now();
         send(one.child, { kind: 'yield' } satisfies ToWorker);
         void this.#endIfDeaf(one);
       }
