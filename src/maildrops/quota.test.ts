@@ -91,6 +91,21 @@ test('a domain is full when its mailboxes together are, whichever of them the ma
   assert.equal((await store.usage(other.mailbox)).octets, 400);
 });
 
+test('of a message whose length shows as it comes it is told who has no room, too', async () => {
+  for (const [mailboxOctets, domainOctets, problem] of [
+    [undefined, 3000, domainFull],
+    [3000, undefined, full],
+    [3000, 2500, domainFull],
+    [2500, 3000, full],
+  ] as const) {
+    const { store, quota } = quotaOf(domainOctets === undefined ? {} : { domainOctets });
+    const account = accountOf('abc@kvt.dk', mailboxOctets);
+    await assert.rejects(quota.deliver(account, inPieces(sized(4000)), envelope), problem, `${mailboxOctets} ${domainOctets}`);
+    await quota.deliver(account, inPieces(sized(2000)), envelope);
+    assert.equal((await store.usage(account.mailbox)).octets, 2000);
+  }
+});
+
 test('use and limits are told as they are', async () => {
   const { quota } = quotaOf({ domainOctets: 5000 });
   await quota.deliver(accountOf('abc@kvt.dk'), [sized(600)], envelope);

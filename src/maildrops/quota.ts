@@ -34,16 +34,18 @@ export function createQuota(options: QuotaOptions): Quota {
     return (await directory.domain(name))?.quotaOctets ?? options.domainOctets;
   }
 
-  /** How much more there is room for; and what the mailbox holds, where it has a limit of its own. @throws Fault over-quota, temporary */
-  async function room(account: Account, octets: number): Promise<{ readonly left: number; readonly limited: Limited | undefined }> {
+  /** @throws Fault over-quota, temporary */
+  async function room(account: Account, octets: number): Promise<Room> {
     const { mailbox } = account;
     const limited = await limitedBy(mailboxLimit(account), mailbox);
     const inMailbox = limited === undefined ? Number.POSITIVE_INFINITY : limited.limit - limited.octets;
     requireRoom(inMailbox, octets, 'the mailbox is full');
-    if (mailbox.domain === undefined) return { left: inMailbox, limited };
+    if (mailbox.domain === undefined) return { left: inMailbox, full: 'the mailbox is full', limited };
     const inDomain = await roomInDomain(mailbox.domain, octets);
     requireRoom(inDomain, octets, 'the domain has no room left');
-    return { left: Math.min(inMailbox, inDomain), limited };
+    return inDomain < inMailbox
+      ? { left: inDomain, full: 'the domain has no room left', limited }
+      : { left: inMailbox, full: 'the mailbox is full', limited };
   }
 
   async function limitedBy(limit: number | undefined, mailbox: Mailbox): Promise<Limited | undefined> {
@@ -77,15 +79,25 @@ export function createQuota(options: QuotaOptions): Quota {
       const { mailbox } = account;
       const isHere = Symbol.iterator in message;
       let length = isHere ? lengthOf(message) : 0;
-      const { left, limited } = await room(account, length);
+      const space = await room(account, length);
+      const { left, limited } = space;
       const passed = (octets: number): void => {
         length = octets;
       };
-      await store.deliver(mailbox, isHere || left === Number.POSITIVE_INFINITY ? message : within(left, message, passed), envelope);
+      await store.deliver(mailbox, isHere || left === Number.POSITIVE_INFINITY ? message : within(space, message, passed), envelope);
       if (mailbox.domain !== undefined) domains.add(mailbox.domain, length);
       if (limited !== undefined) await warning?.filled(account, limited.octets + length, limited.limit);
     },
   };
+}
+
+interface Room {
+  /** Octets there is room for. */
+  readonly left: number;
+  /** What is said to more than that. */
+  readonly full: Text;
+  /** Where the mailbox has a limit of its own. */
+  readonly limited: Limited | undefined;
 }
 
 interface Limited {
@@ -103,12 +115,12 @@ function requireRoom(left: number, octets: number, text: Text): void {
 }
 
 /** A message whose length nobody knows before it has come fails where it goes beyond its room; a store keeps nothing of one that fails. */
-function within(left: number, message: AsyncIterable<Uint8Array>, passed: (octets: number) => void): Octets {
+function within({ left, full }: Room, message: AsyncIterable<Uint8Array>, passed: (octets: number) => void): Octets {
   return new PiecesLater(async function* () {
     let length = 0;
     for await (const piece of message) {
       length += piece.length;
-      requireRoom(left, length, 'the mailbox is full');
+      requireRoom(left, length, full);
       passed(length);
       yield piece;
     }

@@ -145,6 +145,15 @@ test('at a stop idle connections are closed, and what is under way is answered f
   await drained;
 });
 
+test('at a reload a connection that is in use goes on until it is quiet: a login that crosses our goodbye is answered', async (t) => {
+  const { connect, server } = await served(t, {});
+  const client = await connect();
+  const drained = server.drain();
+  for (const id of [1, 2]) assert.equal(await client.plain(id, '198.51.100.7', 'ada', 'lovelace'), ok(id));
+  assert.equal(await client.line(), undefined);
+  await drained;
+});
+
 test('and cut off when the time for it is up', async (t) => {
   const { connect, clock, server } = await served(t, {}, slowGate);
   const busy = await connect();

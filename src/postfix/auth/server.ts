@@ -26,6 +26,7 @@ export interface AuthServerCounts {
 const BACKLOG = 4096;
 /** What is under way at a reload is finished in that time: Postfix waits 10 seconds for each answer. */
 const DRAIN_MS = 30_000;
+const QUIET_MS = 1000;
 
 export class AuthServer {
   readonly #options: AuthServerOptions;
@@ -74,20 +75,24 @@ export class AuthServer {
   }
 
   /** No new connections; those on which nothing is under way are closed, the others when that is over, or after `graceMs`. */
-  async stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): Promise<void> {
+    return this.#end(graceMs, (connection) => connection.finish());
+  }
+
+  /** No new connections; each ends when nothing has come over it for a second. */
+  drain(): Promise<void> {
+    return this.#end(DRAIN_MS, (connection) => connection.finishWhenQuiet());
+  }
+
+  async #end(graceMs: number, finish: (connection: AuthConnection) => void): Promise<void> {
     this.#isEnding = true;
     for (const server of this.#servers) server.close();
-    for (const connection of [...this.#connections]) connection.finish();
+    for (const connection of [...this.#connections]) finish(connection);
     const limit = setTimeout(() => {
       for (const connection of [...this.#connections]) connection.cut();
     }, graceMs);
     await this.#lastOneGone();
     clearTimeout(limit);
-  }
-
-  /** The same without hurry. */
-  drain(): Promise<void> {
-    return this.stop(DRAIN_MS);
   }
 
   #accept(socket: Socket): void {
@@ -142,7 +147,8 @@ class AuthConnection {
   readonly #conversation: AuthConversation;
   /** Start of a line whose end has not come. */
   #partial = '';
-  #isEnding = false;
+  #ending: 'no' | 'when quiet' | 'now' = 'no';
+  #quiet: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -152,13 +158,15 @@ class AuthConnection {
       say: (line) => this.#say(line),
       hangUp: () => socket.destroySoon(),
       idle: () => {
-        if (this.#isEnding) socket.destroySoon();
+        if (this.#ending === 'now') socket.destroySoon();
+        if (this.#ending === 'when quiet') this.#awaitQuiet();
       },
     });
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     // 'close' follows.
     socket.on('error', (error) => options.host.log.debug('net.reset', { connection: this.#id, error: error.message }));
     socket.once('close', () => {
+      clearTimeout(this.#quiet);
       this.#conversation.lost();
       options.left();
     });
@@ -173,8 +181,21 @@ class AuthConnection {
   }
 
   finish(): void {
-    this.#isEnding = true;
+    this.#ending = 'now';
     if (this.#conversation.isIdle) this.#socket.destroySoon();
+  }
+
+  /** A request that crosses our goodbye is a login that comes to nothing: Postfix asks once, and tells its client to come back. */
+  finishWhenQuiet(): void {
+    this.#ending = 'when quiet';
+    if (this.#conversation.isIdle) this.#awaitQuiet();
+  }
+
+  #awaitQuiet(): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      if (this.#conversation.isIdle) this.#socket.destroySoon();
+    }, QUIET_MS);
   }
 
   cut(): void {
@@ -182,6 +203,7 @@ class AuthConnection {
   }
 
   #received(chunk: Buffer): void {
+    clearTimeout(this.#quiet);
     let start = 0;
     for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
       this.#line(this.#partial + chunk.toString('latin1', start, end));
@@ -190,6 +212,7 @@ class AuthConnection {
     }
     this.#partial += chunk.toString('latin1', start);
     if (this.#partial.length >= LONGEST_LINE) this.#line(this.#partial);
+    if (this.#ending === 'when quiet' && this.#conversation.isIdle) this.#awaitQuiet();
     // A client that doesn't read what it asked for fills its own buffers, not our memory.
     if (!this.#socket.writableNeedDrain) return;
     this.#socket.pause();
