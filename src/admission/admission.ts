@@ -130,7 +130,8 @@ export function createAdmission(options: AdmissionOptions): AdmissionControl {
         const account = memory.recent.find(source, nowMs);
         if (account === undefined) return false;
         if (memory.relayed(account, source, nowMs)) {
-          tell({ kind: 'relayed', account, source });
+          // At once, as it is rare: else two fronts could both say it.
+          tell({ kind: 'relayed', account, source }, true);
           log.info('relay.recent-login', { account, remote: plain });
         }
         return true;
