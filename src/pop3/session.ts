@@ -126,6 +126,8 @@ export async function disconnected(session: Session): Promise<void> {
   }
   if (session.state !== 'TRANSACTION' || session.ended) return;
   session.ended = true;
+  // First: whoever reads that the session is gone finds the maildrop free.
+  await release(session, session.maildrop);
   session.host.log.info('pop3.disconnected', {
     session: session.connection.id,
     remote: session.connection.remoteAddress,
@@ -135,7 +137,6 @@ export async function disconnected(session: Session): Promise<void> {
     octetsSent: session.octetsSent,
     ms: session.host.now() - session.openedAtMs,
   });
-  await release(session, session.maildrop);
 }
 
 /** Gives back the lock, and ends the session at the gate. That it failed is for the log: no client can do anything about it. */
