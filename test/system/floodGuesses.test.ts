@@ -22,6 +22,7 @@ test('wrong passwords from 10,000 addresses, for accounts, for nobody, and for d
   const names = [owners[0]?.address ?? '', owners[1]?.address ?? '', 'nobody#@one.example', 'somebody@nowhere#.example'];
   const replies = new Map<string, number>();
   let next = 0;
+  let grownEarly = 0;
   const guessing = times(300, async () => {
     for (let n = next++; n < addresses; n = next++) {
       const client = new Client({
@@ -33,6 +34,7 @@ test('wrong passwords from 10,000 addresses, for accounts, for nobody, and for d
       const reply = (await authPlain(client, names[n % names.length]?.replace('#', String(n)) ?? '', `guess ${n}`)) ?? 'closed';
       replies.set(reply, (replies.get(reply) ?? 0) + 1);
       await client.end();
+      if (n === 2000) grownEarly = memoryOf(server) - before;
     }
   });
   let isOver = false;
@@ -59,6 +61,7 @@ test('wrong passwords from 10,000 addresses, for accounts, for nobody, and for d
   );
   assert.equal(new Set(attacked).size, attacked.length);
   // Five processes, each of which lets garbage lie for a while: what is kept of an address is less than a tenth of this.
+  assert.ok(grownEarly > 0 && grownEarly < 150, `${grownEarly} MB for 2,000 addresses`);
   const grown = memoryOf(server) - before;
   assert.ok(grown < 300, `${grown} MB for ${addresses} addresses`);
   await servedAsEver(house);
